@@ -1,0 +1,256 @@
+/*
+ * Holding a UDP port of the kernel's stack under an underlay port that sees the same packets.
+ * On the packet's way: nowhere; it keeps the kernel out of it.
+ * Threads: management only.
+ */
+#include "net/hold.h"
+
+#include "net/ingress.h"
+#include "net/udp_owner.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/filter.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/* A tunnel has one port; more tunnels than this are not to be had. */
+#define HOLD_PORTS_MAX 256
+
+struct held_port {
+	uint16_t port;
+	int fds[2]; /* IPv4, IPv6; -1 where the host has no such family */
+};
+
+struct hold {
+	const struct log *log;
+	char iface[IF_NAMESIZE];
+	int claim_fd; /* the abstract socket by which the interface is ours */
+	struct ingress *ingress; /* NULL without the right to */
+	struct held_port ports[HOLD_PORTS_MAX];
+	size_t port_count;
+};
+
+/* The name of the interface's abstract socket; returns the length of the address. */
+static socklen_t
+claim_name(uint32_t ifindex, struct sockaddr_un *name)
+{
+	struct stat ns = {0};
+	/* Abstract names are the namespace's own already; the inode helps whoever looks at them. */
+	(void)stat("/proc/thread-self/ns/net", &ns);
+	*name = (struct sockaddr_un){.sun_family = AF_UNIX};
+	int len = snprintf(name->sun_path + 1, sizeof(name->sun_path) - 1,
+	        "guardlane/underlay/%lu/%u", (unsigned long)ns.st_ino, ifindex);
+	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)len);
+}
+
+/* The process that listens on the name; 0 if it cannot be told. */
+static pid_t
+claim_owner(const struct sockaddr_un *name, socklen_t name_len)
+{
+	struct ucred owner = {0};
+	socklen_t len = sizeof(owner);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0)
+		return 0;
+	if (connect(fd, (const struct sockaddr *)name, name_len) < 0 ||
+	        getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &owner, &len) < 0)
+		owner.pid = 0;
+	close(fd);
+	return owner.pid;
+}
+
+static int
+claim_take(struct hold *hold, uint32_t ifindex)
+{
+	struct sockaddr_un name;
+	socklen_t name_len = claim_name(ifindex, &name);
+
+	hold->claim_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (hold->claim_fd < 0)
+		return -errno;
+	if (bind(hold->claim_fd, (const struct sockaddr *)&name, name_len) == 0) {
+		/* Listening leaves our process id to be read by claim_owner(). */
+		(void)listen(hold->claim_fd, 1);
+		return 0;
+	}
+	if (errno != EADDRINUSE)
+		return -errno;
+	log_error(hold->log,
+	        "%s is in use by another guardlane (process %d): two on one interface would each "
+	        "get a part of the packets; stop it, or serve both tunnels by one gateway",
+	        hold->iface, (int)claim_owner(&name, name_len));
+	return -EBUSY;
+}
+
+static void
+ingress_take(struct hold *hold, uint32_t ifindex)
+{
+	int result = ingress_create(ifindex, INGRESS_TCX, &hold->ingress);
+	if (result < 0 && result != -EPERM)
+		result = ingress_create(ifindex, INGRESS_CLSACT, &hold->ingress);
+	if (result == 0)
+		return;
+	hold->ingress = NULL;
+	log_warning(hold->log,
+	        "%s: cannot keep the tunnel's packets out of the kernel's stack and conntrack: %s%s",
+	        hold->iface, strerror(-result),
+	        result == -EPERM ? " (CAP_BPF and CAP_NET_ADMIN, or CAP_SYS_ADMIN, are needed)"
+	                         : "");
+}
+
+int
+hold_create(const char *iface, const struct log *log, struct hold **hold)
+{
+	uint32_t ifindex = if_nametoindex(iface);
+	if (ifindex == 0) {
+		log_error(log, "%s: there is no such network interface", iface);
+		return -ENODEV;
+	}
+	struct hold *self = calloc(1, sizeof(*self));
+	if (self == NULL)
+		return -ENOMEM;
+	self->log = log;
+	strncpy(self->iface, iface, sizeof(self->iface) - 1);
+	int result = claim_take(self, ifindex);
+	if (result < 0) {
+		if (result != -EBUSY)
+			log_error(
+			        log, "%s: cannot take the interface: %s", iface, strerror(-result));
+		hold_destroy(self);
+		return result;
+	}
+	ingress_take(self, ifindex);
+	*hold = self;
+	return 0;
+}
+
+/* Returns the socket, or a negative errno. */
+static int
+drop_socket(int family, uint16_t port)
+{
+	struct sock_filter drop_all = BPF_STMT(BPF_RET | BPF_K, 0);
+	const struct sock_fprog filter = {.len = 1, .filter = &drop_all};
+	struct sockaddr_in address4 = {.sin_family = AF_INET, .sin_port = htons(port)};
+	struct sockaddr_in6 address6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+	const struct sockaddr *address = family == AF_INET ? (const struct sockaddr *)&address4
+	                                                   : (const struct sockaddr *)&address6;
+	socklen_t address_size = family == AF_INET ? sizeof(address4) : sizeof(address6);
+	int on = 1;
+	int smallest = 0; /* the kernel raises it to what it needs */
+
+	int fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_UDP);
+	if (fd < 0)
+		return -errno;
+	/* The filter first, so that nothing is ever queued. */
+	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)) < 0 ||
+	        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &smallest, sizeof(smallest)) < 0 ||
+	        (family == AF_INET6 &&
+	                setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) < 0) ||
+	        bind(fd, address, address_size) < 0) {
+		int error = -errno;
+		close(fd);
+		return error;
+	}
+	return fd;
+}
+
+static void
+held_port_close(const struct held_port *held)
+{
+	for (unsigned i = 0; i < 2; i++)
+		if (held->fds[i] >= 0)
+			close(held->fds[i]);
+}
+
+static int
+refuse(const struct hold *hold, uint16_t port, int error)
+{
+	char owner[UDP_OWNER_TEXT_MAX];
+	if (error == -EADDRINUSE) {
+		udp_owner_find(port, owner);
+		log_error(hold->log,
+		        "UDP port %u is in use by %s: stop it, or give the tunnel another ListenPort",
+		        port, owner);
+	} else {
+		log_error(hold->log, "UDP port %u cannot be held: %s", port, strerror(-error));
+	}
+	return error;
+}
+
+int
+hold_port(struct hold *hold, uint16_t port)
+{
+	static const int families[2] = {AF_INET, AF_INET6};
+	struct held_port held = {.port = port, .fds = {-1, -1}};
+
+	if (hold->port_count == HOLD_PORTS_MAX)
+		return refuse(hold, port, -ENOSPC);
+	for (unsigned i = 0; i < 2; i++) {
+		int fd = drop_socket(families[i], port);
+		if (fd == -EAFNOSUPPORT)
+			continue;
+		if (fd < 0) {
+			held_port_close(&held);
+			return refuse(hold, port, fd);
+		}
+		held.fds[i] = fd;
+	}
+	hold->ports[hold->port_count++] = held;
+	if (hold->ingress != NULL) {
+		int result = ingress_port_add(hold->ingress, port);
+		if (result < 0)
+			log_warning(hold->log,
+			        "%s: packets to UDP port %u pass through the kernel's stack too: %s",
+			        hold->iface, port, strerror(-result));
+	}
+	return 0;
+}
+
+void
+hold_release(struct hold *hold, uint16_t port)
+{
+	for (size_t i = 0; i < hold->port_count; i++) {
+		if (hold->ports[i].port != port)
+			continue;
+		if (hold->ingress != NULL)
+			ingress_port_remove(hold->ingress, port);
+		held_port_close(&hold->ports[i]);
+		hold->ports[i] = hold->ports[--hold->port_count];
+		return;
+	}
+}
+
+void
+hold_addresses(struct hold *hold, const struct address addresses[], size_t count)
+{
+	if (hold->ingress == NULL)
+		return;
+	int result = ingress_addresses(hold->ingress, addresses, count);
+	if (result < 0)
+		log_warning(hold->log,
+		        "%s: some of the tunnel's packets pass through the kernel's stack too: %s",
+		        hold->iface, strerror(-result));
+}
+
+void
+hold_destroy(struct hold *hold)
+{
+	if (hold == NULL)
+		return;
+	ingress_destroy(hold->ingress);
+	for (size_t i = 0; i < hold->port_count; i++)
+		held_port_close(&hold->ports[i]);
+	if (hold->claim_fd >= 0)
+		close(hold->claim_fd);
+	free(hold);
+}

@@ -1,0 +1,53 @@
+/*
+ * MAC addresses of the neighbours that are needed, as the kernel resolves them (inside net).
+ * On the packet's way: nowhere.
+ * Threads: that of the next hops.
+ */
+#pragma once
+
+#include "base/address.h"
+#include "base/log.h"
+#include "net/netlink.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Only neighbours that were asked for are kept. */
+struct neighbours {
+	struct netlink *netlink;
+	const struct log *log;
+	uint32_t ifindex;
+	void *tree; /* of tsearch(3) */
+	size_t count;
+};
+
+/*
+ * neighbours_init prepares an empty table for the interface, and removes from the kernel what a
+ * killed gateway left there. neighbours_fini removes our own entries from the kernel and frees.
+ */
+void neighbours_init(struct neighbours *neighbours, struct netlink *netlink, uint32_t ifindex,
+        const struct log *log);
+void neighbours_fini(struct neighbours *neighbours);
+
+/*
+ * neighbours_find gives the MAC of `address` and returns true, or asks for it and returns false.
+ * Once found, a neighbour keeps its last MAC also while the kernel cannot reach it.
+ */
+bool neighbours_find(
+        struct neighbours *neighbours, const struct address *address, uint8_t mac[static 6]);
+
+/*
+ * neighbours_event takes in one RTM_NEWNEIGH or RTM_DELNEIGH. Returns true if neighbours_find
+ * would now answer otherwise, or has to be called so that the kernel is asked again.
+ */
+bool neighbours_event(struct neighbours *neighbours, const struct nlmsghdr *message);
+
+/* neighbours_resync asks the kernel about all of them anew, after events were lost. */
+void neighbours_resync(struct neighbours *neighbours);
+
+/*
+ * neighbours_refresh keeps those fresh that the kernel does not by itself; to be called every ten
+ * seconds. Returns true if the table had grown too large and was emptied: find again what you need.
+ */
+bool neighbours_refresh(struct neighbours *neighbours);

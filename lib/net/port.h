@@ -1,0 +1,88 @@
+/*
+ * Ports: the one kind of thing that lanes receive from and transmit to.
+ * On the packet's way: both ends of it.
+ * Threads: a queue belongs to one lane; opening and closing to management, with no lane running.
+ */
+#pragma once
+
+#include "base/log.h"
+
+#include <rte_mbuf.h>
+#include <rte_mempool.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Room for the name of a port in messages. */
+#define PORT_NAME_MAX 64
+
+struct port;
+
+/* What a backend supplies; see the functions of the same names below. */
+struct port_ops {
+	uint16_t (*receive)(
+	        struct port *port, uint16_t queue, struct rte_mbuf *mbufs[], uint16_t count);
+	uint16_t (*transmit)(
+	        struct port *port, uint16_t queue, struct rte_mbuf *mbufs[], uint16_t count);
+	void (*close)(struct port *port);
+};
+
+/* A port; backends embed it as their first member. */
+struct port {
+	const struct port_ops *ops;
+	char name[PORT_NAME_MAX];
+	uint16_t queue_count; /* queues each way: 0..queue_count-1 */
+	bool ethernet; /* packets carry Ethernet headers; else they start with the IP header */
+	uint8_t mac[6]; /* own address if `ethernet` */
+	uint16_t mtu; /* longest IP packet in bytes */
+};
+
+/*
+ * port_receive takes up to `count` packets off the queue into `mbufs`, which the caller then owns,
+ * and returns how many. port_transmit hands packets over and returns n <= count: the first n are
+ * the port's, the rest stay the caller's. Neither waits.
+ */
+static inline uint16_t
+port_receive(struct port *port, uint16_t queue, struct rte_mbuf *mbufs[], uint16_t count)
+{
+	return port->ops->receive(port, queue, mbufs, count);
+}
+
+static inline uint16_t
+port_transmit(struct port *port, uint16_t queue, struct rte_mbuf *mbufs[], uint16_t count)
+{
+	return port->ops->transmit(port, queue, mbufs, count);
+}
+
+/* port_close stops the port and frees it with what it holds. NULL is ignored. */
+void port_close(struct port *port);
+
+/*
+ * port_vdev_open creates the DPDK virtual device `device` ("net_af_packet0,iface=eth0,..."; name
+ * and arguments as EAL's --vdev takes them), with `queue_count` queues each way that receive into
+ * `pool`, and starts it. Returns 0 and *port, or a negative errno with one line in `log` that says
+ * what is wrong and what to do. Needs EAL to be up.
+ */
+int port_vdev_open(const char *device, uint16_t queue_count, struct rte_mempool *pool,
+        const struct log *log, struct port **port) __attribute__((warn_unused_result));
+
+/*
+ * port_af_packet_open is port_vdev_open for net_af_packet on the kernel's interface `iface`, with
+ * the arguments that serve us best (ring size for the interface's MTU, no qdisc). -ENODEV if there
+ * is no such interface, -ENETDOWN if it is down.
+ */
+int port_af_packet_open(const char *iface, uint16_t queue_count, struct rte_mempool *pool,
+        const struct log *log, struct port **port) __attribute__((warn_unused_result));
+
+/*
+ * port_memory_pair makes two ports joined back to back: what one transmits on a queue the other
+ * receives on the same queue, in order, at most `depth` (a power of two) packets waiting. For the
+ * host thread's rings, tests and benches. `ethernet` as in struct port, both MACs made up
+ * (02:00:00:00:00:01 and :02). Each end of a queue has one user. Returns 0 or -ENOMEM.
+ */
+int port_memory_pair(const char *name, uint16_t queue_count, unsigned depth, bool ethernet,
+        struct port *ends[2]) __attribute__((warn_unused_result));
+
+/* port_memory_pending returns how many packets wait to be received on the queue (any thread). */
+unsigned port_memory_pending(const struct port *port, uint16_t queue);

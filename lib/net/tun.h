@@ -1,0 +1,47 @@
+/*
+ * The host device: a TUN by which the instance itself uses the tunnel, and its routes.
+ * On the packet's way: the host thread reads and writes its packets.
+ * Threads: opening and routes by management; read and write by the host thread.
+ */
+#pragma once
+
+#include "base/address.h"
+#include "base/log.h"
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct tun {
+	int fd; /* non-blocking; one IP packet per read or write, without further header */
+	uint32_t ifindex;
+	char name[16];
+};
+
+/*
+ * tun_open creates the TUN `name` with `mtu`, gives it the addresses (with their prefix lengths;
+ * host bits kept) and sets it up. It goes when the descriptor is closed. Returns 0, or a negative
+ * errno with one line in `log`: -EBUSY if an interface of that name exists.
+ */
+int tun_open(const char *name, uint32_t mtu, const struct prefix addresses[], size_t count,
+        const struct log *log, struct tun *tun) __attribute__((warn_unused_result));
+
+/* tun_set_mtu changes the device's MTU. Returns 0 or a negative errno. */
+int tun_set_mtu(const struct tun *tun, uint32_t mtu) __attribute__((warn_unused_result));
+
+/*
+ * tun_route_add routes `prefix` to the device (scope link). Returns 0, also if the device has such
+ * a route; -EEXIST if another device has it, and leaves that alone; or another negative errno.
+ * tun_route_remove takes back what tun_route_add has added; 0 also if there is nothing.
+ */
+int tun_route_add(const struct tun *tun, const struct prefix *prefix)
+        __attribute__((warn_unused_result));
+int tun_route_remove(const struct tun *tun, const struct prefix *prefix)
+        __attribute__((warn_unused_result));
+
+/* tun_read and tun_write move one packet; the number of bytes, 0 if none is there, or -errno. */
+ssize_t tun_read(const struct tun *tun, void *packet, size_t size);
+ssize_t tun_write(const struct tun *tun, const void *packet, size_t len);
+
+/* tun_close removes the device. */
+void tun_close(struct tun *tun);

@@ -1,0 +1,16 @@
+/*
+ * Who has a UDP port: the words for a message (inside net only).
+ * On the packet's way: nowhere.
+ * Threads: management only.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#define UDP_OWNER_TEXT_MAX 64
+
+/*
+ * udp_owner_find looks for the program that has UDP `port` (either family) in the calling thread's
+ * network namespace and writes "NAME (process PID)", or what else is known, into `text`.
+ */
+void udp_owner_find(uint16_t port, char text[static UDP_OWNER_TEXT_MAX]);
