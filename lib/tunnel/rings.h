@@ -1,0 +1,45 @@
+/*
+ * The rings between lanes and the control side. All bounded.
+ * On the packet's way: handshake messages leave it here, frames of our own join it here.
+ * Threads: see each field.
+ */
+#pragma once
+
+#include "tunnel/bell.h"
+
+#include <rte_ring.h>
+
+/* Handshake messages that wait for the handshake thread; its depth will define "under load". */
+#define RINGS_HANDSHAKE_DEPTH 4096
+/* Frames of our own that wait for a lane. */
+#define RINGS_READY_DEPTH 1024
+
+struct rings_lane {
+	/* control: puts peers with peer_lane.orders set; lane: takes. Never full: see rings_init. */
+	struct rte_ring *ordered;
+	/* control: puts whole frames (mbufs); lane: transmits them on the underlay. */
+	struct rte_ring *ready;
+	struct bell bell; /* the lane sleeps on it */
+};
+
+struct rings {
+	/* lanes: put messages (mbufs, data at the outer frame); control: takes. Full: dropped. */
+	struct rte_ring *handshakes;
+	/* lanes: put peers with peer.raised set; control: takes. Never full: see rings_init. */
+	struct rte_ring *raised;
+	struct bell bell; /* the handshake thread sleeps on it */
+	unsigned lane_count;
+	struct rings_lane *lanes;
+};
+
+/*
+ * rings_init makes the rings for `lane_count` lanes and at most `peers_max` peers in all. A peer is
+ * put into `raised`, or into one lane's `ordered`, only when it is not in there (its mask of what
+ * is asked for was empty), so rings with room for all peers never fill. Returns 0 or a negative
+ * errno.
+ */
+int rings_init(struct rings *rings, const char *name, unsigned lane_count, unsigned peers_max)
+	__attribute__((warn_unused_result));
+
+/* rings_fini frees the rings and the mbufs that wait in them. No lane may run. */
+void rings_fini(struct rings *rings);
