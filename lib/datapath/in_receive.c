@@ -1,0 +1,135 @@
+/*
+ * Takes a burst from the underlay port and finds the messages for our tunnels.
+ * On the packet's way: in, 1 of 5. Frame in, message out.
+ * Threads: the lane that owns the batch.
+ */
+#include "datapath/stages.h"
+
+#include "wire/message.h"
+
+#include <rte_prefetch.h>
+
+#define PREFETCH_AHEAD 4
+
+/* What becomes of a frame. */
+enum frame_verdict {
+	FRAME_DATA, /* in the batch now */
+	FRAME_HANDSHAKE, /* for the handshake thread */
+	FRAME_OTHER, /* not ours */
+	FRAME_DROP, /* *reason says why */
+};
+
+static bool
+contiguous(struct rte_mbuf *mbuf)
+{
+	return mbuf->nb_segs == 1 || rte_pktmbuf_linearize(mbuf) == 0;
+}
+
+static bool
+reported_bad(const struct rte_mbuf *mbuf)
+{
+	const uint64_t flags = mbuf->ol_flags;
+
+	return (flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_BAD ||
+		(flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_BAD;
+}
+
+static enum frame_verdict
+judge(const struct directory *directory, struct rte_mbuf *mbuf, struct packet *packet,
+	enum drop_reason *reason)
+{
+	uint8_t *frame = rte_pktmbuf_mtod(mbuf, uint8_t *);
+	struct outer *outer = &packet->outer;
+
+	*reason = DROP_IN_MALFORMED;
+	switch (outer_parse(frame, rte_pktmbuf_data_len(mbuf), outer)) {
+	case OUTER_OTHER:
+		return FRAME_OTHER;
+	case OUTER_MALFORMED:
+		return FRAME_DROP;
+	case OUTER_FRAGMENT:
+		/* Its port is in another fragment, so whether it is ours is not known. */
+		if (!directory_is_local(directory, &outer->destination.address))
+			return FRAME_OTHER;
+		*reason = DROP_IN_FRAGMENT;
+		return FRAME_DROP;
+	case OUTER_OK:
+		break;
+	}
+	packet->tunnel = directory_tunnel(directory, outer->destination.port);
+	if (packet->tunnel == NULL ||
+		!directory_is_local(directory, &outer->destination.address))
+		return FRAME_OTHER;
+	if (reported_bad(mbuf))
+		return FRAME_DROP;
+	packet->data = frame + outer->payload_offset;
+	packet->len = outer->payload_len;
+	packet->tos = outer->tos;
+	switch (message_classify(packet->data, packet->len)) {
+	case MESSAGE_DATA:
+		return FRAME_DATA;
+	case MESSAGE_INVALID:
+		*reason = DROP_IN_MESSAGE;
+		return FRAME_DROP;
+	default:
+		return FRAME_HANDSHAKE;
+	}
+}
+
+static void
+hand_over(struct lane *lane, struct rte_mbuf *mbufs[], unsigned count)
+{
+	unsigned taken;
+
+	if (count == 0)
+		return;
+	taken = rte_ring_enqueue_burst(
+		lane->settings.rings->handshakes, (void **)mbufs, count, NULL);
+	lane->wake_control = true;
+	for (unsigned i = taken; i < count; i++) {
+		lane_count_drop(lane, NULL, DROP_IN_HANDSHAKE_FULL);
+		rte_pktmbuf_free(mbufs[i]);
+	}
+}
+
+void
+in_receive(struct lane *lane, struct batch *batch)
+{
+	struct rte_mbuf *mbufs[LANE_BURST];
+	struct rte_mbuf *handshakes[LANE_BURST];
+	unsigned handshake_count = 0;
+	unsigned count;
+
+	batch_begin(batch, clock_boot_ns(lane->settings.clock));
+	count = port_receive(
+		lane->settings.underlay, (uint16_t)lane->settings.id, mbufs, LANE_BURST);
+	for (unsigned i = 0; i < count && i < PREFETCH_AHEAD; i++)
+		rte_prefetch0(rte_pktmbuf_mtod(mbufs[i], void *));
+	for (unsigned i = 0; i < count; i++) {
+		struct rte_mbuf *mbuf = mbufs[i];
+		/* Room is there: the batch holds a whole burst. */
+		struct packet *packet = &batch->packets[batch->count];
+		enum drop_reason reason = DROP_IN_SEGMENTED;
+
+		if (i + PREFETCH_AHEAD < count)
+			rte_prefetch0(rte_pktmbuf_mtod(mbufs[i + PREFETCH_AHEAD], void *));
+		switch (contiguous(mbuf) ? judge(lane->directory, mbuf, packet, &reason) :
+					   FRAME_DROP) {
+		case FRAME_DATA:
+			batch_add(batch, mbuf);
+			continue;
+		case FRAME_HANDSHAKE:
+			handshakes[handshake_count++] = mbuf;
+			continue;
+		case FRAME_OTHER:
+			lane->rx_other++;
+			break;
+		case FRAME_DROP:
+			lane_count_drop(lane, NULL, reason);
+			break;
+		}
+		rte_pktmbuf_free(mbuf);
+	}
+	lane->rx_frames += count;
+	hand_over(lane, handshakes, handshake_count);
+}

@@ -1,0 +1,65 @@
+/*
+ * Takes a burst of inner packets from a tunnel's inner port.
+ * On the packet's way: out, 1 of 6. What is no IP packet ends here.
+ * Threads: the lane that owns the batch.
+ */
+#include "datapath/stages.h"
+
+#include "wire/inner.h"
+#include "wire/message.h"
+
+#include <rte_prefetch.h>
+
+#define PREFETCH_AHEAD 4
+
+/* Room for padding and tag behind, and for data header and outer headers before. */
+static bool
+has_room(const struct rte_mbuf *mbuf)
+{
+	return mbuf->nb_segs == 1 && rte_mbuf_refcnt_read(mbuf) == 1 &&
+		rte_pktmbuf_headroom(mbuf) >= MESSAGE_DATA_HEADER_LEN + OUTER_HEADER_MAX &&
+		rte_pktmbuf_tailroom(mbuf) >= MESSAGE_TAG_LEN + 15;
+}
+
+static void
+take(struct lane *lane, struct batch *batch, struct rte_mbuf *mbuf, struct tunnel *tunnel)
+{
+	const unsigned i = batch->count;
+	struct packet *packet = batch_add(batch, mbuf);
+	struct inner inner;
+
+	packet->tunnel = tunnel;
+	packet->peer = NULL;
+	packet->data = rte_pktmbuf_mtod(mbuf, uint8_t *);
+	if (!has_room(mbuf)) {
+		batch_drop(lane, batch, i, NULL, DROP_OUT_SEGMENTED);
+		return;
+	}
+	if (!inner_parse(packet->data, rte_pktmbuf_data_len(mbuf), &inner)) {
+		batch_drop(lane, batch, i, NULL, DROP_OUT_INNER);
+		return;
+	}
+	packet->len = inner.len;
+	packet->version = inner.version;
+	packet->tos = inner_ecn_encap(inner.tos);
+}
+
+void
+out_receive(struct lane *lane, struct batch *batch, struct tunnel *tunnel)
+{
+	struct rte_mbuf *mbufs[LANE_BURST];
+	unsigned count;
+
+	batch_begin(batch, 0);
+	count = port_receive(tunnel->inner, (uint16_t)lane->settings.id, mbufs, LANE_BURST);
+	if (count == 0)
+		return;
+	batch->now_ns = clock_boot_ns(lane->settings.clock);
+	for (unsigned i = 0; i < count && i < PREFETCH_AHEAD; i++)
+		rte_prefetch0(rte_pktmbuf_mtod(mbufs[i], void *));
+	for (unsigned i = 0; i < count; i++) {
+		if (i + PREFETCH_AHEAD < count)
+			rte_prefetch0(rte_pktmbuf_mtod(mbufs[i + PREFETCH_AHEAD], void *));
+		take(lane, batch, mbufs[i], tunnel);
+	}
+}
