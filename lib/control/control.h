@@ -1,0 +1,79 @@
+/*
+ * What the control side shares: everything that is not a lane's, under one lock.
+ * On the packet's way: beside it.
+ * Threads: handshake, management and resolver thread, each under `lock`; none is a lane.
+ */
+#pragma once
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "control/due.h"
+#include "net/nexthop.h"
+#include "tunnel/directory.h"
+#include "tunnel/reclaim.h"
+#include "tunnel/rings.h"
+
+#include <rte_mempool.h>
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+struct control {
+	pthread_mutex_t lock;
+	/* Set once, before any thread runs. */
+	const struct clock *clock;
+	const struct log *log;
+	struct rings *rings;
+	struct reclaim *reclaim;
+	struct nexthops *nexthops;
+	struct rte_mempool *pool; /* for frames of our own; not the lanes' pool */
+	bool lanes_busy; /* lanes do not ring bells */
+	/* Under the lock. */
+	struct tunnel *tunnels[DIRECTORY_TUNNELS_MAX];
+	unsigned tunnel_count;
+	struct due due; /* peers, by when their timers must be looked at */
+	/* Under the lock: written; lanes: read. */
+	_Atomic(struct directory *) directory;
+};
+
+/* What a control side is made from; all of it outlives it. */
+struct control_settings {
+	const struct clock *clock;
+	const struct log *log;
+	struct rings *rings;
+	struct reclaim *reclaim;
+	struct nexthops *nexthops;
+	struct rte_mempool *pool;
+	bool lanes_busy;
+};
+
+/* control_init prepares it with an empty directory. Returns 0 or a negative errno. */
+int control_init(struct control *control, const struct control_settings *settings)
+	__attribute__((warn_unused_result));
+
+/* control_fini destroys the tunnels and frees everything; no thread may run. */
+void control_fini(struct control *control);
+
+/* control_lock, control_unlock: around everything below and in the other headers of control. */
+static inline void
+control_lock(struct control *control)
+{
+	pthread_mutex_lock(&control->lock);
+}
+
+static inline void
+control_unlock(struct control *control)
+{
+	pthread_mutex_unlock(&control->lock);
+}
+
+/*
+ * control_add_tunnel takes the tunnel over and publishes it to the lanes. Returns 0, -EEXIST if its
+ * listen port is taken by another one, -ENOSPC beyond DIRECTORY_TUNNELS_MAX, or -ENOMEM.
+ */
+int control_add_tunnel(struct control *control, struct tunnel *tunnel)
+	__attribute__((warn_unused_result));
+
+/* control_publish_directory makes the directory anew from tunnels and local addresses. */
+int control_publish_directory(struct control *control) __attribute__((warn_unused_result));

@@ -1,0 +1,126 @@
+/*
+ * From endpoint to next hop to outer header.
+ * On the packet's way: beside it.
+ * Threads: control, under its lock.
+ */
+#include "control/endpoint.h"
+
+#include <string.h>
+
+static enum drop_reason
+obstacle_of(enum nexthop_state state)
+{
+	switch (state) {
+	case NEXTHOP_READY:
+		return DROP_COUNT;
+	case NEXTHOP_ELSEWHERE:
+		return DROP_OUT_ELSEWHERE;
+	case NEXTHOP_RESOLVING:
+	case NEXTHOP_NO_ROUTE:
+	case NEXTHOP_LOCAL:
+		break;
+	}
+	return DROP_OUT_NO_NEXT_HOP;
+}
+
+static bool
+encap_same(const struct encap *a, const struct encap *b)
+{
+	return a != NULL && endpoint_equal(&a->remote, &b->remote) &&
+		endpoint_equal(&a->local, &b->local) && a->obstacle == b->obstacle &&
+		memcmp(&a->header, &b->header, sizeof(a->header)) == 0;
+}
+
+static void
+report_change(struct control *control, const struct peer *peer, const struct encap *old,
+	const struct encap *new, const struct nexthop *nexthop)
+{
+	char key[KEY_ABBREVIATED_MAX];
+	char remote[ENDPOINT_TEXT_MAX];
+
+	if (old != NULL && old->obstacle == new->obstacle)
+		return;
+	key_abbreviate(peer->remote.public_key, key);
+	endpoint_format(&new->remote, remote);
+	if (new->obstacle == DROP_OUT_ELSEWHERE)
+		log_warning(control->log,
+			"peer %s: the route to %s leaves through %s, not through the underlay; "
+			"nothing can be sent to it",
+			key, remote, nexthop->elsewhere);
+	else if (nexthop->state == NEXTHOP_NO_ROUTE)
+		log_warning(control->log, "peer %s: no route to %s", key, remote);
+	else if (nexthop->state == NEXTHOP_LOCAL)
+		log_warning(control->log,
+			"peer %s: its endpoint %s is an address of this host; is it this "
+			"instance's own entry with another key?",
+			key, remote);
+}
+
+bool
+endpoint_refresh(struct control *control, struct peer *peer)
+{
+	const struct encap *old = atomic_load_explicit(&peer->encap, memory_order_relaxed);
+	struct encap encap;
+	struct nexthop nexthop;
+
+	if (peer->endpoint.port == 0)
+		return false;
+	memset(&encap, 0, sizeof(encap));
+	memset(&nexthop, 0, sizeof(nexthop));
+	nexthops_resolve(control->nexthops, &peer->endpoint.address, peer->endpoint.scope_id,
+		peer->source.family == ADDRESS_NONE ? NULL : &peer->source, &nexthop);
+	encap.remote = peer->endpoint;
+	/* A received packet's source has no scope, and lanes compare with that. */
+	encap.remote.scope_id = 0;
+	encap.local.port = peer->tunnel->listen_port;
+	encap.obstacle = obstacle_of(nexthop.state);
+	if (nexthop.mtu != 0)
+		peer->path_mtu = nexthop.mtu;
+	if (encap.obstacle == DROP_COUNT) {
+		encap.local.address = nexthop.source;
+		outer_header_make(&encap.header, nexthop.destination_mac, nexthop.source_mac,
+			&encap.local, &encap.remote);
+	}
+	if (!encap_same(old, &encap)) {
+		report_change(control, peer, old, &encap, &nexthop);
+		if (peer_set_encap(peer, &encap) != 0)
+			log_error(control->log, "no memory for the way to a peer");
+	}
+	return encap.obstacle == DROP_COUNT;
+}
+
+void
+endpoint_set(struct control *control, struct peer *peer, const struct endpoint *remote,
+	const struct address *local)
+{
+	peer->endpoint = *remote;
+	peer->source = local == NULL ? (struct address){.family = ADDRESS_NONE} : *local;
+	endpoint_refresh(control, peer);
+}
+
+void
+endpoint_forget_source(struct control *control, struct peer *peer)
+{
+	if (peer->source.family == ADDRESS_NONE)
+		return;
+	peer->source = (struct address){.family = ADDRESS_NONE};
+	endpoint_refresh(control, peer);
+}
+
+void
+endpoint_roamed(struct control *control, struct peer *peer)
+{
+	struct endpoint remote = peer->roamed.remote;
+	struct address local = peer->roamed.local.address;
+	char key[KEY_ABBREVIATED_MAX];
+	char to[ENDPOINT_TEXT_MAX];
+
+	/* From here on a lane may write it again. */
+	atomic_store_explicit(&peer->roam_busy, false, memory_order_release);
+	if (address_equal(&remote.address, &peer->endpoint.address))
+		remote.scope_id = peer->endpoint.scope_id;
+	if (!endpoint_equal(&remote, &peer->endpoint))
+		log_debug(control->log, "peer %s roamed to %s",
+			key_abbreviate(peer->remote.public_key, key), endpoint_format(&remote, to));
+	endpoint_set(control, peer, &remote, &local);
+}

@@ -1,0 +1,202 @@
+/*
+ * Between TUN descriptors and the lanes' rings.
+ * On the packet's way: behind in_deliver and before out_receive.
+ * Threads: the host thread.
+ */
+#include "control/host.h"
+
+#include "wire/inner.h"
+
+#include <rte_mbuf.h>
+
+#include <poll.h>
+
+/* Idle rounds in a row that are worth no sleep, naps while lanes ring no bell. */
+#define IDLE_ROUNDS_MAX 16
+#define NAP_FIRST_NS (50 * NS_IN_MS / 1000)
+#define NAP_MAX_NS NS_IN_MS
+#define SLEEP_MAX_NS NS_IN_S
+
+int
+host_init(struct host *host, struct rings *rings, struct rte_mempool *pool, bool lanes_busy)
+{
+	*host = (struct host){.rings = rings, .pool = pool, .lanes_busy = lanes_busy};
+	return bell_init(&host->bell);
+}
+
+void
+host_fini(struct host *host)
+{
+	for (unsigned i = 0; i < host->device_count; i++) {
+		rte_pktmbuf_free(host->devices[i].held);
+		tun_close(&host->devices[i].tun);
+		port_close(host->devices[i].end);
+	}
+	host->device_count = 0;
+	bell_fini(&host->bell);
+}
+
+struct host_device *
+host_add(struct host *host, const struct tun *tun, struct port *end)
+{
+	struct host_device *device = &host->devices[host->device_count++];
+
+	*device = (struct host_device){.tun = *tun, .end = end};
+	return device;
+}
+
+static unsigned
+to_host(struct host_device *device)
+{
+	struct rte_mbuf *mbufs[HOST_BURST];
+	unsigned total = 0;
+
+	for (uint16_t queue = 0; queue < device->end->queue_count; queue++) {
+		const uint16_t count = port_receive(device->end, queue, mbufs, HOST_BURST);
+
+		for (uint16_t i = 0; i < count; i++) {
+			if (tun_write(&device->tun, rte_pktmbuf_mtod(mbufs[i], void *),
+				    rte_pktmbuf_data_len(mbufs[i])) > 0)
+				device->to_host++;
+			else
+				device->write_errors++;
+		}
+		rte_pktmbuf_free_bulk(mbufs, count);
+		total += count;
+	}
+	return total;
+}
+
+/* One lane for all packets of a flow, so that their order stays. */
+static uint16_t
+lane_of(const struct port *end, const uint8_t *packet, size_t len)
+{
+	struct inner inner;
+
+	if (end->queue_count == 1 || !inner_parse(packet, len, &inner))
+		return 0;
+	return (uint16_t)(inner_flow_hash(packet, &inner) % end->queue_count);
+}
+
+/* Returns the TUN's next packet, or NULL. */
+static struct rte_mbuf *
+read_packet(struct host *host, struct host_device *device)
+{
+	struct rte_mbuf *mbuf = rte_pktmbuf_alloc(host->pool);
+	ssize_t len;
+
+	if (mbuf == NULL) {
+		device->no_buffer++;
+		return NULL;
+	}
+	len = tun_read(&device->tun, rte_pktmbuf_mtod(mbuf, void *), rte_pktmbuf_tailroom(mbuf));
+	if (len <= 0) {
+		rte_pktmbuf_free(mbuf);
+		return NULL;
+	}
+	mbuf->data_len = (uint16_t)len;
+	mbuf->pkt_len = (uint32_t)len;
+	return mbuf;
+}
+
+/* Hands the held packet over. Returns whether none is held any more. */
+static bool
+release(struct host_device *device)
+{
+	if (device->held == NULL)
+		return true;
+	if (port_transmit(device->end, device->held_lane, &device->held, 1) != 1)
+		return false;
+	device->held = NULL;
+	device->from_host++;
+	return true;
+}
+
+static unsigned
+from_host(struct host *host, struct host_device *device)
+{
+	unsigned count = 0;
+
+	while (count < HOST_BURST && release(device)) {
+		struct rte_mbuf *mbuf = read_packet(host, device);
+
+		if (mbuf == NULL)
+			break;
+		device->held = mbuf;
+		device->held_lane = lane_of(device->end, rte_pktmbuf_mtod(mbuf, uint8_t *),
+			rte_pktmbuf_data_len(mbuf));
+		count++;
+	}
+	if (count > 0)
+		for (unsigned lane = 0; lane < host->rings->lane_count; lane++)
+			bell_ring(&host->rings->lanes[lane].bell);
+	return count;
+}
+
+unsigned
+host_round(struct host *host)
+{
+	unsigned work = 0;
+
+	for (unsigned i = 0; i < host->device_count; i++) {
+		work += to_host(&host->devices[i]);
+		work += from_host(host, &host->devices[i]);
+	}
+	return work;
+}
+
+static bool
+pending(const struct host *host)
+{
+	for (unsigned i = 0; i < host->device_count; i++) {
+		const struct port *end = host->devices[i].end;
+
+		for (uint16_t queue = 0; queue < end->queue_count; queue++)
+			if (port_memory_pending(end, queue) > 0)
+				return true;
+	}
+	return false;
+}
+
+static void
+sleep_until_work(struct host *host, const _Atomic bool *stop, uint64_t most_ns)
+{
+	struct pollfd fds[1 + DIRECTORY_TUNNELS_MAX];
+
+	for (unsigned i = 0; i < host->device_count; i++) {
+		const struct host_device *device = &host->devices[i];
+
+		/* A TUN that waits for its lane is looked at by naps. */
+		fds[1 + i] = (struct pollfd){
+			.fd = device->held == NULL ? device->tun.fd : -1,
+			.events = POLLIN,
+		};
+		if (device->held != NULL)
+			most_ns = NAP_FIRST_NS;
+	}
+	bell_sleep_begin(&host->bell);
+	if (pending(host) || atomic_load_explicit(stop, memory_order_relaxed))
+		bell_sleep_end(&host->bell);
+	else
+		bell_sleep(&host->bell, fds, host->device_count, most_ns);
+}
+
+void
+host_run(struct host *host, const _Atomic bool *stop)
+{
+	uint64_t nap_ns = NAP_FIRST_NS;
+	unsigned idle = 0;
+
+	while (!atomic_load_explicit(stop, memory_order_relaxed)) {
+		if (host_round(host) > 0) {
+			idle = 0;
+			nap_ns = NAP_FIRST_NS;
+			continue;
+		}
+		if (++idle < IDLE_ROUNDS_MAX)
+			continue;
+		sleep_until_work(host, stop, host->lanes_busy ? nap_ns : SLEEP_MAX_NS);
+		nap_ns = nap_ns * 2 < NAP_MAX_NS ? nap_ns * 2 : NAP_MAX_NS;
+		idle = IDLE_ROUNDS_MAX;
+	}
+}

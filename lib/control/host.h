@@ -1,0 +1,63 @@
+/*
+ * The host thread: carries packets between the TUNs of the tunnels and the lanes.
+ * On the packet's way: behind in_deliver and before out_receive, for the instance's own traffic.
+ * Threads: the host thread; adding devices to management, before it runs.
+ */
+#pragma once
+
+#include "base/log.h"
+#include "net/port.h"
+#include "net/tun.h"
+#include "tunnel/bell.h"
+#include "tunnel/directory.h"
+#include "tunnel/rings.h"
+
+#include <rte_mempool.h>
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Packets in a row from one descriptor before the others get their turn. */
+#define HOST_BURST 64
+
+struct host_device {
+	struct tun tun;
+	struct port *end; /* the host's end of the tunnel's inner port */
+	/*
+	 * host thread: a packet for which its lane had no room yet. As long as there is one the TUN
+	 * is not read, so that the senders behind it are held up by the kernel, and nothing is lost.
+	 */
+	struct rte_mbuf *held;
+	uint16_t held_lane;
+	/* host thread: writes; control: reads */
+	uint64_t to_host;
+	uint64_t from_host;
+	uint64_t write_errors; /* the TUN took no more, or is down */
+	uint64_t no_buffer;
+};
+
+struct host {
+	struct host_device devices[DIRECTORY_TUNNELS_MAX];
+	unsigned device_count;
+	struct bell bell; /* lanes ring it */
+	struct rings *rings; /* whose lanes' bells the host thread rings */
+	struct rte_mempool *pool; /* for packets from the TUNs; not the lanes' pool */
+	bool lanes_busy; /* lanes ring no bell: look by naps */
+};
+
+/* host_init prepares it without devices. Returns 0 or a negative errno. */
+int host_init(struct host *host, struct rings *rings, struct rte_mempool *pool, bool lanes_busy)
+	__attribute__((warn_unused_result));
+
+/* host_fini closes all devices. */
+void host_fini(struct host *host);
+
+/* host_add takes over the TUN and the port's end. Returns the device; the room is there. */
+struct host_device *host_add(struct host *host, const struct tun *tun, struct port *end);
+
+/* host_round moves what is there in both directions; returns how many packets. */
+unsigned host_round(struct host *host);
+
+/* host_run rounds until *stop, sleeping when there is nothing. */
+void host_run(struct host *host, const _Atomic bool *stop);

@@ -1,0 +1,191 @@
+/*
+ * What the management thread does when something happens.
+ * On the packet's way: nowhere.
+ * Threads: management.
+ */
+#include "control/management.h"
+
+#include "control/endpoint.h"
+#include "control/handshake.h"
+#include "control/uapi.h"
+
+#include <ev.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* RFC 8200: no link that carries IPv6 has less. */
+#define MTU_MIN 1280
+
+struct served_tunnel {
+	struct management_tunnel settings;
+	struct uapi *uapi;
+};
+
+struct management {
+	struct control *control;
+	struct hold *hold;
+	struct ev_loop *loop;
+	struct ev_async stop;
+	struct ev_io nexthops;
+	struct resolver *resolver;
+	struct served_tunnel tunnels[DIRECTORY_TUNNELS_MAX];
+	unsigned tunnel_count;
+};
+
+static void
+on_stop(struct ev_loop *loop, struct ev_async *async, int events)
+{
+	ev_break(loop, EVBREAK_ALL);
+}
+
+static void
+on_nexthops(struct ev_loop *loop, struct ev_io *io, int events)
+{
+	struct management *management = io->data;
+	int changed;
+
+	control_lock(management->control);
+	changed = nexthops_process(management->control->nexthops);
+	control_unlock(management->control);
+	if (changed < 0)
+		log_warning(management->control->log, "netlink: %s", strerror(-changed));
+	else if (changed > 0)
+		management_refresh(management);
+}
+
+struct management *
+management_create(struct control *control, struct hold *hold)
+{
+	struct management *management = calloc(1, sizeof(*management));
+
+	if (management == NULL)
+		return NULL;
+	management->control = control;
+	management->hold = hold;
+	management->loop = ev_loop_new(EVFLAG_NOENV | EVFLAG_NOSIGMASK | EVBACKEND_EPOLL);
+	if (management->loop == NULL)
+		goto fail;
+	management->resolver = resolver_create(control, management->loop);
+	if (management->resolver == NULL)
+		goto fail;
+	ev_async_init(&management->stop, on_stop);
+	ev_async_start(management->loop, &management->stop);
+	if (control->nexthops->fd >= 0) {
+		management->nexthops.data = management;
+		ev_io_init(&management->nexthops, on_nexthops, control->nexthops->fd, EV_READ);
+		ev_io_start(management->loop, &management->nexthops);
+	}
+	return management;
+
+fail:
+	if (management->loop != NULL)
+		ev_loop_destroy(management->loop);
+	free(management);
+	errno = ENOMEM;
+	return NULL;
+}
+
+void
+management_destroy(struct management *management)
+{
+	if (management == NULL)
+		return;
+	for (unsigned i = 0; i < management->tunnel_count; i++)
+		uapi_destroy(management->tunnels[i].uapi);
+	resolver_destroy(management->resolver);
+	ev_loop_destroy(management->loop);
+	free(management);
+}
+
+struct resolver *
+management_resolver(struct management *management)
+{
+	return management->resolver;
+}
+
+int
+management_add_tunnel(struct management *management, const struct management_tunnel *tunnel)
+{
+	struct served_tunnel *served = &management->tunnels[management->tunnel_count];
+	int error;
+
+	if (management->tunnel_count == DIRECTORY_TUNNELS_MAX)
+		return -ENOSPC;
+	*served = (struct served_tunnel){.settings = *tunnel};
+	error = uapi_create(
+		management->control, tunnel->tunnel, management->loop, &served->uapi);
+	if (error == 0)
+		management->tunnel_count++;
+	return error;
+}
+
+void
+management_run(struct management *management)
+{
+	ev_run(management->loop, 0);
+}
+
+void
+management_stop(struct management *management)
+{
+	ev_async_send(management->loop, &management->stop);
+}
+
+/* The smallest MTU of any way to a peer, less what the tunnel adds. */
+static uint32_t
+inner_mtu(const struct management_tunnel *settings)
+{
+	const struct peer *peer;
+	uint32_t mtu = settings->underlay_mtu;
+
+	if (settings->fixed_mtu != 0)
+		return settings->fixed_mtu;
+	TAILQ_FOREACH (peer, &settings->tunnel->peers, entry)
+		if (peer->path_mtu != 0 && peer->path_mtu < mtu)
+			mtu = peer->path_mtu;
+	return mtu < MTU_MIN + TUNNEL_OVERHEAD ? MTU_MIN : mtu - TUNNEL_OVERHEAD;
+}
+
+static void
+refresh_tunnel(struct control *control, const struct management_tunnel *settings)
+{
+	struct tunnel *tunnel = settings->tunnel;
+	struct peer *peer;
+	uint32_t mtu;
+
+	TAILQ_FOREACH (peer, &tunnel->peers, entry) {
+		/* What waited for its next hop goes now, not at its next try. */
+		if (endpoint_refresh(control, peer) && peer->initiate_ns != 0) {
+			peer->initiate_ns = 0;
+			handshake_initiate(control, peer, false);
+			handshake_schedule(control, peer);
+		}
+	}
+	mtu = inner_mtu(settings);
+	if (mtu == atomic_load_explicit(&tunnel->mtu, memory_order_relaxed))
+		return;
+	log_info(control->log, "%s: MTU is %u now", tunnel->name, mtu);
+	atomic_store_explicit(&tunnel->mtu, mtu, memory_order_relaxed);
+	if (settings->tun != NULL && tun_set_mtu(settings->tun, mtu) != 0)
+		log_warning(control->log, "%s: cannot change the device's MTU", tunnel->name);
+}
+
+void
+management_refresh(struct management *management)
+{
+	struct control *control = management->control;
+	struct address locals[DIRECTORY_LOCALS_MAX];
+
+	control_lock(control);
+	if (control_publish_directory(control) != 0)
+		log_error(control->log, "no memory to take over the underlay's addresses");
+	for (unsigned i = 0; i < management->tunnel_count; i++)
+		refresh_tunnel(control, &management->tunnels[i].settings);
+	if (management->hold != NULL)
+		hold_addresses(management->hold, locals,
+			nexthops_local(control->nexthops, locals, DIRECTORY_LOCALS_MAX));
+	control_unlock(control);
+	bell_ring(&control->rings->bell);
+}

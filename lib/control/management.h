@@ -1,0 +1,44 @@
+/*
+ * The management thread: one event loop for netlink, UAPI and names.
+ * On the packet's way: nowhere.
+ * Threads: management_run is the thread; the rest is called before it runs or after.
+ */
+#pragma once
+
+#include "control/control.h"
+#include "control/resolver.h"
+#include "net/hold.h"
+#include "net/tun.h"
+
+struct management;
+
+/* What management looks after for one tunnel. */
+struct management_tunnel {
+	struct tunnel *tunnel;
+	const struct tun *tun; /* NULL without a host device */
+	uint32_t fixed_mtu; /* inner MTU from the configuration; 0: follows the underlay's */
+	uint32_t underlay_mtu; /* of the port, while no next hop says less */
+};
+
+/* management_create makes the loop; `hold` may be NULL. Returns NULL with errno set. */
+struct management *management_create(struct control *control, struct hold *hold);
+
+/* management_destroy closes UAPI sockets and the loop; the thread has ended. NULL is ignored. */
+void management_destroy(struct management *management);
+
+/* management_resolver returns the resolver that runs in this loop. */
+struct resolver *management_resolver(struct management *management);
+
+/* management_add_tunnel opens the tunnel's UAPI socket. Returns 0 or a negative errno, logged. */
+int management_add_tunnel(struct management *management, const struct management_tunnel *tunnel)
+	__attribute__((warn_unused_result));
+
+/* management_run runs the loop until management_stop(), which any thread may call. */
+void management_run(struct management *management);
+void management_stop(struct management *management);
+
+/*
+ * management_refresh asks for the next hops of all peers again, and takes over local addresses and
+ * MTU. Takes the control lock. The loop does so whenever the kernel reports a change.
+ */
+void management_refresh(struct management *management);

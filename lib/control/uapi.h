@@ -1,0 +1,33 @@
+/*
+ * WireGuard's cross-platform userspace API: what wg(8) talks to.
+ * On the packet's way: nowhere.
+ * Threads: management; takes the control lock to read. Source: wireguard.com/xplatform.
+ */
+#pragma once
+
+#include "control/control.h"
+
+#include <stddef.h>
+
+struct ev_loop;
+struct uapi;
+
+#define UAPI_DIR "/var/run/wireguard"
+
+/*
+ * uapi_create listens on UAPI_DIR/NAME.sock of the tunnel, mode 0600, in the event loop. A socket
+ * file that nobody listens on is replaced; -EADDRINUSE if somebody does. Returns 0, or a negative
+ * errno with one line in the log. Only "get" is served as yet; "set" is answered EOPNOTSUPP.
+ */
+int uapi_create(struct control *control, struct tunnel *tunnel, struct ev_loop *loop,
+	struct uapi **uapi) __attribute__((warn_unused_result));
+
+/* uapi_destroy closes all connections and removes the socket file. NULL is ignored. */
+void uapi_destroy(struct uapi *uapi);
+
+/*
+ * uapi_get returns the answer to "get=1" for the tunnel, one consistent snapshot, ending with
+ * errno=0 and an empty line; its length without the final zero goes to *len. It holds secrets: wipe
+ * and free. NULL without memory. Control, under its lock.
+ */
+char *uapi_get(struct tunnel *tunnel, size_t *len);
