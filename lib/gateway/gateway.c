@@ -1,0 +1,345 @@
+/*
+ * Putting a gateway together and taking it apart.
+ * On the packet's way: owns everything that is on it.
+ * Threads: management.
+ */
+#include "gateway/gateway.h"
+
+#include "control/apply.h"
+#include "control/endpoint.h"
+#include "control/handshake.h"
+#include "crypto/x25519.h"
+#include "gateway/host_routes.h"
+
+#include <rte_malloc.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Packets that may wait between a lane and the host thread, each way. */
+#define INNER_DEPTH 1024
+/* Of the lanes' buffers, those that may wait for sessions: one in this many. */
+#define STAGED_SHARE 8
+
+static int
+make_lane(struct gateway *gateway, unsigned id)
+{
+	const struct gateway_settings *settings = &gateway->settings;
+	struct gateway_lane *made = &gateway->lanes[id];
+
+	made->aead = aead_create(settings->aead);
+	if (made->aead == NULL) {
+		log_error(settings->log, "AEAD \"%s\" cannot be used: %s",
+			settings->aead == NULL ? "auto" : settings->aead,
+			errno == EILSEQ ? "its self test failed" : strerror(errno));
+		return -errno;
+	}
+	made->lane = rte_zmalloc("lane", sizeof(*made->lane), RTE_CACHE_LINE_SIZE);
+	if (made->lane == NULL)
+		return -ENOMEM;
+	lane_init(made->lane,
+		&(const struct lane_settings){
+			.id = id,
+			.busy = settings->busy,
+			.underlay = settings->underlay,
+			.rings = &gateway->rings,
+			.reclaim = &gateway->reclaim,
+			.directory = &gateway->control.directory,
+			.pool = settings->pool,
+			.aead = made->aead,
+			.clock = settings->clock,
+			.staged_max = settings->pool->size / STAGED_SHARE / settings->lane_count,
+		});
+	return 0;
+}
+
+static int
+make_parts(struct gateway *gateway)
+{
+	const struct gateway_settings *settings = &gateway->settings;
+	char name[16];
+	int error = crypto_init();
+
+	/* Unique in the process, so that two gateways may live in one. */
+	snprintf(name, sizeof(name), "gl%x", (unsigned)((uintptr_t)gateway >> 4));
+	if (error == 0)
+		error = reclaim_init(&gateway->reclaim, settings->lane_count);
+	if (error == 0)
+		error = rings_init(
+			&gateway->rings, name, settings->lane_count, GATEWAY_PEERS_MAX);
+	if (error == 0)
+		error = control_init(&gateway->control,
+			&(const struct control_settings){
+				.clock = settings->clock,
+				.log = settings->log,
+				.rings = &gateway->rings,
+				.reclaim = &gateway->reclaim,
+				.nexthops = settings->nexthops,
+				.pool = settings->control_pool,
+				.lanes_busy = settings->busy,
+			});
+	if (error == 0)
+		error = host_init(&gateway->host, &gateway->rings, settings->control_pool,
+			settings->busy);
+	for (unsigned i = 0; i < settings->lane_count && error == 0; i++)
+		error = make_lane(gateway, i);
+	if (error != 0)
+		return error;
+	gateway->management = management_create(&gateway->control, settings->hold);
+	return gateway->management == NULL ? -errno : 0;
+}
+
+int
+gateway_create(const struct gateway_settings *settings, struct gateway **gateway)
+{
+	struct gateway *created = calloc(1, sizeof(*created));
+	int error;
+
+	if (created == NULL) {
+		port_close(settings->underlay);
+		nexthops_destroy(settings->nexthops);
+		hold_destroy(settings->hold);
+		return -ENOMEM;
+	}
+	created->settings = *settings;
+	created->host.bell.fd = -1;
+	created->rings.bell.fd = -1;
+	error = settings->lane_count == 0 || settings->lane_count > GATEWAY_LANES_MAX ?
+		-EINVAL :
+		make_parts(created);
+	if (error != 0) {
+		log_error(settings->log, "cannot set up the gateway: %s", strerror(-error));
+		gateway_destroy(created);
+		return error;
+	}
+	*gateway = created;
+	return 0;
+}
+
+void
+gateway_destroy(struct gateway *gateway)
+{
+	if (gateway == NULL)
+		return;
+	gateway_stop(gateway);
+	management_destroy(gateway->management);
+	/* The TUNs first: what they still bring must not be carried any more. */
+	host_fini(&gateway->host);
+	port_close(gateway->settings.underlay);
+	if (gateway->reclaim.qsbr != NULL) {
+		control_fini(&gateway->control);
+		reclaim_fini(&gateway->reclaim);
+	}
+	for (unsigned i = 0; i < gateway->settings.lane_count && i < GATEWAY_LANES_MAX; i++) {
+		rte_free(gateway->lanes[i].lane);
+		aead_destroy(gateway->lanes[i].aead);
+	}
+	for (unsigned i = 0; i < gateway->inner_count; i++) {
+		port_close(gateway->inner[i]);
+		port_close(gateway->inner_ends[i]);
+	}
+	rings_fini(&gateway->rings);
+	nexthops_destroy(gateway->settings.nexthops);
+	hold_destroy(gateway->settings.hold);
+	free(gateway);
+}
+
+/* The way between a tunnel and its host device. */
+static int
+open_host_device(struct gateway *gateway, const struct gateway_tunnel_settings *settings,
+	uint32_t mtu, struct port *end, struct host_device **device)
+{
+	struct tun tun;
+	int error = tun_open(settings->name, mtu, settings->addresses, settings->address_count,
+		gateway->settings.log, &tun);
+
+	if (error != 0)
+		return error;
+	*device = host_add(&gateway->host, &tun, end);
+	host_routes_add(&tun, settings->config, gateway->settings.nexthops, gateway->settings.log);
+	return 0;
+}
+
+static struct tunnel *
+make_tunnel(struct gateway *gateway, const struct gateway_tunnel_settings *settings, uint32_t mtu,
+	struct port *inner)
+{
+	struct tunnel *tunnel = tunnel_create(&(const struct tunnel_settings){
+		.name = settings->name,
+		.listen_port = settings->listen_port,
+		.private_key = settings->config->private_key,
+		.addresses = settings->addresses,
+		.address_count = settings->address_count,
+		.mtu = mtu,
+		.lane_count = gateway->settings.lane_count,
+		.inner = inner,
+		.inner_bell = settings->host_device ? &gateway->host.bell : NULL,
+		.reclaim = &gateway->reclaim,
+	});
+
+	if (tunnel != NULL && !secret_arena_locked(tunnel->peers_memory))
+		log_warning(gateway->settings.log,
+			"%s: keys cannot be locked in memory (RLIMIT_MEMLOCK, CAP_IPC_LOCK); they may "
+			"reach swap",
+			settings->name);
+	return tunnel;
+}
+
+static uint32_t
+inner_mtu(const struct gateway *gateway, const struct tunnel_config *config)
+{
+	const uint32_t mtu = gateway->settings.underlay->mtu;
+
+	if (config->mtu != 0)
+		return config->mtu;
+	return mtu > 1280 + TUNNEL_OVERHEAD ? mtu - TUNNEL_OVERHEAD : 1280;
+}
+
+int
+gateway_add_tunnel(struct gateway *gateway, const struct gateway_tunnel_settings *settings,
+	struct port **inner_end)
+{
+	const uint32_t mtu = inner_mtu(gateway, settings->config);
+	struct host_device *device = NULL;
+	struct tunnel *tunnel;
+	struct port *ends[2];
+	int error = 0;
+
+	if (gateway->inner_count == DIRECTORY_TUNNELS_MAX) {
+		log_error(gateway->settings.log, "more than %u tunnels", DIRECTORY_TUNNELS_MAX);
+		return -ENOSPC;
+	}
+	if (gateway->settings.hold != NULL)
+		error = hold_port(gateway->settings.hold, settings->listen_port);
+	if (error == 0)
+		error = port_memory_pair(settings->name, (uint16_t)gateway->settings.lane_count,
+			INNER_DEPTH, false, ends);
+	if (error != 0)
+		return error;
+	gateway->inner[gateway->inner_count] = ends[0];
+	gateway->inner_ends[gateway->inner_count] = settings->host_device ? NULL : ends[1];
+	gateway->inner_count++;
+	if (settings->host_device) {
+		error = open_host_device(gateway, settings, mtu, ends[1], &device);
+		if (error != 0) {
+			port_close(ends[1]);
+			return error;
+		}
+	} else {
+		*inner_end = ends[1];
+	}
+	tunnel = make_tunnel(gateway, settings, mtu, ends[0]);
+	if (tunnel == NULL)
+		return -errno;
+	error = control_add_tunnel(&gateway->control, tunnel);
+	if (error != 0) {
+		log_error(gateway->settings.log, "%s: UDP port %u: %s", settings->name,
+			settings->listen_port, strerror(-error));
+		tunnel_destroy(tunnel);
+		return error;
+	}
+	error = apply_config(&gateway->control, management_resolver(gateway->management), tunnel,
+		settings->config, settings->peer_port);
+	if (error != 0 || !settings->uapi)
+		return error;
+	return management_add_tunnel(gateway->management,
+		&(const struct management_tunnel){
+			.tunnel = tunnel,
+			.tun = device == NULL ? NULL : &device->tun,
+			.fixed_mtu = settings->config->mtu,
+			.underlay_mtu = gateway->settings.underlay->mtu,
+		});
+}
+
+static void *
+run_handshake(void *argument)
+{
+	struct gateway *gateway = argument;
+
+	pthread_setname_np(pthread_self(), "gl-handshake");
+	handshake_run(&gateway->control, &gateway->stop);
+	return NULL;
+}
+
+static void *
+run_host(void *argument)
+{
+	struct gateway *gateway = argument;
+
+	pthread_setname_np(pthread_self(), "gl-host");
+	host_run(&gateway->host, &gateway->stop);
+	return NULL;
+}
+
+static void *
+run_management(void *argument)
+{
+	struct gateway *gateway = argument;
+
+	pthread_setname_np(pthread_self(), "gl-management");
+	management_run(gateway->management);
+	return NULL;
+}
+
+int
+gateway_start(struct gateway *gateway)
+{
+	void *(*const bodies[])(void *) = {run_handshake, run_host, run_management};
+	sigset_t all;
+	sigset_t before;
+	int error = 0;
+
+	management_refresh(gateway->management);
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	for (unsigned i = 0; i < RTE_DIM(bodies) && error == 0; i++) {
+		error = -pthread_create(&gateway->threads[i], NULL, bodies[i], gateway);
+		if (error == 0)
+			gateway->thread_count++;
+	}
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (error != 0)
+		log_error(gateway->settings.log, "cannot start threads: %s", strerror(-error));
+	return error;
+}
+
+void
+gateway_stop(struct gateway *gateway)
+{
+	atomic_store(&gateway->stop, true);
+	if (gateway->thread_count == 0)
+		return;
+	management_stop(gateway->management);
+	bell_ring(&gateway->rings.bell);
+	bell_ring(&gateway->host.bell);
+	for (unsigned i = 0; i < gateway->rings.lane_count; i++)
+		bell_ring(&gateway->rings.lanes[i].bell);
+	while (gateway->thread_count > 0)
+		pthread_join(gateway->threads[--gateway->thread_count], NULL);
+}
+
+void
+gateway_lane_run(struct gateway *gateway, unsigned lane)
+{
+	lane_run(gateway->lanes[lane].lane, &gateway->stop);
+}
+
+unsigned
+gateway_step(struct gateway *gateway)
+{
+	unsigned work;
+
+	control_lock(&gateway->control);
+	work = handshake_round(&gateway->control, NULL);
+	control_unlock(&gateway->control);
+	work += host_round(&gateway->host);
+	for (unsigned i = 0; i < gateway->settings.lane_count; i++) {
+		reclaim_online(&gateway->reclaim, i);
+		work += lane_round(gateway->lanes[i].lane);
+		reclaim_offline(&gateway->reclaim, i);
+	}
+	return work;
+}

@@ -1,0 +1,96 @@
+/*
+ * A gateway: one underlay port, lanes, tunnels, and the threads of the control side.
+ * On the packet's way: owns everything that is on it.
+ * Threads: management, but for gateway_lane_run.
+ */
+#pragma once
+
+#include "config/tunnel_config.h"
+#include "control/control.h"
+#include "control/host.h"
+#include "control/management.h"
+#include "datapath/lane.h"
+#include "net/hold.h"
+
+#include <rte_mempool.h>
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#define GATEWAY_LANES_MAX 64
+/* Peers over all tunnels. */
+#define GATEWAY_PEERS_MAX 65536
+
+/* What a gateway is made from. It takes over underlay, nexthops and hold, also on failure. */
+struct gateway_settings {
+	struct port *underlay;
+	struct nexthops *nexthops;
+	struct hold *hold; /* NULL where nothing needs to be held */
+	struct rte_mempool *pool; /* the lanes' buffers; stays the caller's */
+	struct rte_mempool *control_pool; /* the other threads' buffers; stays the caller's */
+	unsigned lane_count;
+	bool busy;
+	const char *aead;
+	const struct clock *clock;
+	const struct log *log; /* outlives the gateway */
+};
+
+/* A tunnel to be added. */
+struct gateway_tunnel_settings {
+	const struct tunnel_config *config;
+	const char *name;
+	uint16_t listen_port;
+	uint16_t peer_port; /* 0: as configured */
+	const struct prefix *addresses; /* host bits kept */
+	unsigned address_count;
+	bool host_device; /* a TUN of that name; else *inner_end is the inner side's */
+	bool uapi; /* a UAPI socket of that name */
+};
+
+struct gateway_lane {
+	struct lane *lane;
+	struct aead *aead;
+};
+
+struct gateway {
+	struct gateway_settings settings;
+	struct reclaim reclaim;
+	struct rings rings;
+	struct control control;
+	struct host host;
+	struct management *management;
+	struct gateway_lane lanes[GATEWAY_LANES_MAX];
+	struct port *inner[DIRECTORY_TUNNELS_MAX]; /* the lanes' ends */
+	struct port *inner_ends[DIRECTORY_TUNNELS_MAX]; /* the others, where the caller has them */
+	unsigned inner_count;
+	pthread_t threads[3];
+	unsigned thread_count;
+	_Atomic bool stop;
+};
+
+/* gateway_create returns 0 and *gateway, or a negative errno with one line in the log. */
+int gateway_create(const struct gateway_settings *settings, struct gateway **gateway)
+	__attribute__((warn_unused_result));
+void gateway_destroy(struct gateway *gateway);
+
+/*
+ * gateway_add_tunnel adds a tunnel with all peers of its configuration. Without a host device
+ * *inner_end is the port where inner packets come out and go in (one queue a lane); it stays the
+ * gateway's. On error the gateway is good for destruction only.
+ */
+int gateway_add_tunnel(struct gateway *gateway, const struct gateway_tunnel_settings *settings,
+	struct port **inner_end) __attribute__((warn_unused_result));
+
+/* gateway_start, gateway_stop: the threads of the control side. */
+int gateway_start(struct gateway *gateway) __attribute__((warn_unused_result));
+void gateway_stop(struct gateway *gateway);
+
+/* gateway_lane_run runs a lane on the calling thread until gateway_stop(). */
+void gateway_lane_run(struct gateway *gateway, unsigned lane);
+
+/*
+ * gateway_step does one round of everything on the calling thread, for tests that own the time: no
+ * thread may run. Returns how much there was to do.
+ */
+unsigned gateway_step(struct gateway *gateway);

@@ -1,0 +1,361 @@
+/*
+ * The public library: names, defaults and texts of guardlane.h, over the gateway.
+ * On the packet's way: nowhere; it opens what is on it.
+ * Threads: as guardlane.h says.
+ */
+#include "guardlane.h"
+
+#include "config/dotenv.h"
+#include "gateway/gateway.h"
+
+#include <rte_errno.h>
+#include <rte_lcore.h>
+#include <rte_mbuf.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Buffers: room for a frame of the underlay with our headers before and padding and tag behind. */
+#define FRAME_ROOM 2048
+#define BUFFER_ROOM (RTE_PKTMBUF_HEADROOM + FRAME_ROOM)
+#define BUFFER_CACHE 256
+#define CONTROL_BUFFERS 4096
+/* Of the memory, the part that the lanes' buffers may take; the rest is for rings and tables. */
+#define BUFFERS_PERCENT 50
+#define LANE_BUFFERS_MIN 4096
+#define LANE_BUFFERS_MAX 65536
+
+struct gl_config {
+	struct tunnel_config *config;
+};
+
+struct gl_gateway {
+	struct gateway *gateway;
+	struct gl_log sink;
+	struct log log;
+	struct rte_mempool *pool;
+	struct rte_mempool *control_pool;
+};
+
+_Static_assert((int)GL_LOG_ERROR == (int)LOG_LEVEL_ERROR &&
+		(int)GL_LOG_WARNING == (int)LOG_LEVEL_WARNING &&
+		(int)GL_LOG_INFO == (int)LOG_LEVEL_INFO && (int)GL_LOG_DEBUG == (int)LOG_LEVEL_DEBUG,
+	"log levels are the same inside and outside");
+
+const char *
+gl_version(void)
+{
+	return GUARDLANE_VERSION;
+}
+
+static void
+write_to_sink(void *context, enum log_level level, const char *line)
+{
+	const struct gl_log *sink = context;
+
+	sink->write(sink->context, (enum gl_log_level)level, line);
+}
+
+static struct log
+log_over(struct gl_log *sink)
+{
+	return (struct log){
+		.level = (enum log_level)sink->level,
+		.write = write_to_sink,
+		.context = sink,
+	};
+}
+
+struct gl_config *
+gl_config_load(const char *private_path, const char *public_path, const struct gl_log *log)
+{
+	struct gl_log sink = *log;
+	const struct log inner = log_over(&sink);
+	struct gl_config *loaded = calloc(1, sizeof(*loaded));
+	struct report report = {.count = 0};
+	char text[1024];
+
+	if (loaded == NULL)
+		return NULL;
+	loaded->config = tunnel_config_load(private_path, public_path, &report);
+	for (size_t i = 0; i < report.count; i++)
+		log_write(&inner,
+			report.entries[i].severity == REPORT_ERROR ? LOG_LEVEL_ERROR :
+								     LOG_LEVEL_WARNING,
+			"%s", report_format(&report.entries[i], text, sizeof(text)));
+	report_fini(&report);
+	if (loaded->config != NULL)
+		return loaded;
+	free(loaded);
+	return NULL;
+}
+
+void
+gl_config_destroy(struct gl_config *config)
+{
+	if (config == NULL)
+		return;
+	tunnel_config_destroy(config->config);
+	free(config);
+}
+
+bool
+gl_config_clustering(const struct gl_config *config)
+{
+	return config->config->clustering;
+}
+
+size_t
+gl_config_peer_count(const struct gl_config *config)
+{
+	return config->config->peer_count;
+}
+
+uint16_t
+gl_config_listen_port(const struct gl_config *config)
+{
+	return config->config->listen_port;
+}
+
+int
+gl_config_underlay(const struct gl_config *config, char iface[16])
+{
+	for (size_t i = 0; i < config->config->peer_count; i++) {
+		struct address address;
+
+		if (address_parse(config->config->peers[i].host, &address) == 0)
+			return nexthop_interface_to(&address, iface);
+	}
+	return -ENOENT;
+}
+
+int
+gl_dotenv_get(const char *path, const char *name, char *value, size_t size)
+{
+	return dotenv_get(path, name, value, size);
+}
+
+static struct rte_mempool *
+make_pool(const struct gl_gateway *gateway, const char *what, unsigned count, unsigned cache)
+{
+	char name[RTE_MEMPOOL_NAMESIZE];
+
+	/* Threads that may be preempted give buffers back: with relaxed tails no lane waits. */
+	snprintf(name, sizeof(name), "%s%x", what, (unsigned)((uintptr_t)gateway >> 4));
+	return rte_pktmbuf_pool_create_by_ops(
+		name, count, cache, 0, BUFFER_ROOM, (int)rte_socket_id(), "ring_mt_rts");
+}
+
+static int
+make_pools(struct gl_gateway *gateway, unsigned memory_mib)
+{
+	const size_t buffer_len = BUFFER_ROOM + sizeof(struct rte_mbuf) + RTE_CACHE_LINE_SIZE * 2;
+	size_t count = (size_t)memory_mib * 1024 * 1024 / 100 * BUFFERS_PERCENT / buffer_len;
+
+	if (count < LANE_BUFFERS_MIN + CONTROL_BUFFERS) {
+		log_error(&gateway->log,
+			"%u MiB of memory are too little for packet buffers; give more by --memory",
+			memory_mib);
+		return -ENOMEM;
+	}
+	count -= CONTROL_BUFFERS;
+	if (count > LANE_BUFFERS_MAX)
+		count = LANE_BUFFERS_MAX;
+	gateway->pool = make_pool(gateway, "lanes", (unsigned)count, BUFFER_CACHE);
+	gateway->control_pool = make_pool(gateway, "control", CONTROL_BUFFERS, 0);
+	if (gateway->pool != NULL && gateway->control_pool != NULL)
+		return 0;
+	log_error(&gateway->log, "no memory for %zu packet buffers: %s; give more by --memory",
+		count, rte_strerror(rte_errno));
+	return -ENOMEM;
+}
+
+/* The underlay port and what goes with the kernel's interface that it shares, if any. */
+struct underlay {
+	struct port *port;
+	struct nexthops *nexthops;
+	struct hold *hold;
+};
+
+/* Copies the value of iface= among a vdev's arguments. Returns whether there is one. */
+static bool
+vdev_iface(const char *device, char iface[16])
+{
+	const char *value = strstr(device, ",iface=");
+
+	if (value == NULL)
+		return false;
+	value += strlen(",iface=");
+	snprintf(iface, 16, "%.*s", (int)strcspn(value, ","), value);
+	return true;
+}
+
+static int
+open_vdev(struct gl_gateway *gateway, const struct gl_gateway_settings *settings,
+	const char *device, struct underlay *underlay, char iface[16])
+{
+	if (settings->underlay_interface != NULL) {
+		snprintf(iface, 16, "%s", settings->underlay_interface);
+	} else if (!vdev_iface(device, iface)) {
+		log_error(&gateway->log,
+			"underlay %s names no kernel interface; say by --underlay-interface whose "
+			"addresses and routes it shares",
+			settings->underlay);
+		return -EINVAL;
+	}
+	return port_vdev_open(device, (uint16_t)settings->lane_count, gateway->pool,
+		&gateway->log, &underlay->port);
+}
+
+static int
+open_underlay(struct gl_gateway *gateway, const struct gl_gateway_settings *settings,
+	struct underlay *underlay)
+{
+	const char *name = settings->underlay;
+	char iface[16];
+	int error;
+
+	if (strncmp(name, "af_packet:", 10) == 0) {
+		snprintf(iface, sizeof(iface), "%s", name + 10);
+		/* Held before it is opened: two gateways on one interface would share packets. */
+		error = hold_create(iface, &gateway->log, &underlay->hold);
+		if (error == 0)
+			error = port_af_packet_open(iface, (uint16_t)settings->lane_count,
+				gateway->pool, &gateway->log, &underlay->port);
+	} else if (strncmp(name, "vdev:", 5) == 0) {
+		error = open_vdev(gateway, settings, name + 5, underlay, iface);
+		if (error == 0 && strstr(name, "net_af_packet") != NULL)
+			error = hold_create(iface, &gateway->log, &underlay->hold);
+	} else {
+		log_error(&gateway->log,
+			"underlay \"%s\" is not of a known kind; give af_packet:INTERFACE or "
+			"vdev:STRING",
+			name);
+		error = -EINVAL;
+	}
+	if (error != 0)
+		return error;
+	return nexthops_netlink_create(iface, &gateway->log, &underlay->nexthops);
+}
+
+int
+gl_gateway_create(const struct gl_gateway_settings *settings, struct gl_gateway **gateway)
+{
+	struct gl_gateway *created = calloc(1, sizeof(*created));
+	struct underlay underlay = {.port = NULL};
+	int error;
+
+	if (created == NULL)
+		return -ENOMEM;
+	created->sink = settings->log;
+	created->log = log_over(&created->sink);
+	error = make_pools(created, settings->memory_mib);
+	if (error == 0)
+		error = open_underlay(created, settings, &underlay);
+	if (error != 0) {
+		port_close(underlay.port);
+		hold_destroy(underlay.hold);
+		gl_gateway_destroy(created);
+		return error;
+	}
+	error = gateway_create(
+		&(const struct gateway_settings){
+			.underlay = underlay.port,
+			.nexthops = underlay.nexthops,
+			.hold = underlay.hold,
+			.pool = created->pool,
+			.control_pool = created->control_pool,
+			.lane_count = settings->lane_count,
+			.busy = settings->busy,
+			.aead = settings->aead,
+			.clock = &clock_system,
+			.log = &created->log,
+		},
+		&created->gateway);
+	if (error != 0) {
+		gl_gateway_destroy(created);
+		return error;
+	}
+	*gateway = created;
+	return 0;
+}
+
+void
+gl_gateway_destroy(struct gl_gateway *gateway)
+{
+	if (gateway == NULL)
+		return;
+	gateway_destroy(gateway->gateway);
+	rte_mempool_free(gateway->pool);
+	rte_mempool_free(gateway->control_pool);
+	free(gateway);
+}
+
+/* Without a mask the VPN is one /24, or one /64. */
+static int
+parse_vpn_address(const char *text, struct prefix *prefix)
+{
+	char plain[PREFIX_TEXT_MAX];
+	int error = prefix_parse(text, prefix, NULL);
+
+	if (error != 0)
+		return error;
+	/* prefix_parse clears the host bits, and here they are what matters. */
+	snprintf(plain, sizeof(plain), "%.*s", (int)strcspn(text, "/"), text);
+	error = address_parse(plain, &prefix->address);
+	if (error == 0 && strchr(text, '/') == NULL)
+		prefix->len = prefix->address.family == ADDRESS_IPV4 ? 24 : 64;
+	return error;
+}
+
+int
+gl_gateway_add_tunnel(struct gl_gateway *gateway, const struct gl_tunnel_settings *settings)
+{
+	struct prefix address;
+
+	if (strncmp(settings->host, "tun:", 4) != 0 || settings->host[4] == '\0' ||
+		strlen(settings->host + 4) >= TUNNEL_NAME_MAX) {
+		log_error(&gateway->log, "host device \"%s\" is not of the form tun:NAME",
+			settings->host);
+		return -EINVAL;
+	}
+	if (parse_vpn_address(settings->vpn_address, &address) != 0) {
+		log_error(&gateway->log, "VPN address \"%s\" is not an IP address",
+			settings->vpn_address);
+		return -EINVAL;
+	}
+	return gateway_add_tunnel(gateway->gateway,
+		&(const struct gateway_tunnel_settings){
+			.config = settings->config->config,
+			.name = settings->host + 4,
+			.listen_port = settings->listen_port != 0 ?
+				settings->listen_port :
+				settings->config->config->listen_port,
+			.peer_port = settings->peer_port,
+			.addresses = &address,
+			.address_count = 1,
+			.host_device = true,
+			.uapi = true,
+		},
+		NULL);
+}
+
+int
+gl_gateway_start(struct gl_gateway *gateway)
+{
+	return gateway_start(gateway->gateway);
+}
+
+void
+gl_gateway_stop(struct gl_gateway *gateway)
+{
+	gateway_stop(gateway->gateway);
+}
+
+void
+gl_lane_run(struct gl_gateway *gateway, unsigned lane)
+{
+	gateway_lane_run(gateway->gateway, lane);
+}
