@@ -1,0 +1,78 @@
+/*
+ * EAL's arguments.
+ * On the packet's way: nowhere.
+ * Threads: main.
+ */
+#include "eal.h"
+
+#include <rte_eal.h>
+#include <rte_errno.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#define LCORES_MAX 4096
+
+/* "0@(0,1,2),1@7,2@8": lcore 0 floats over all that we may use, the lanes sit on theirs. */
+static void
+format_lcores(char text[LCORES_MAX], const cpu_set_t *lanes)
+{
+	cpu_set_t allowed;
+	int len = snprintf(text, LCORES_MAX, "0@(");
+	int lcore = 1;
+	const char *comma = "";
+
+	sched_getaffinity(0, sizeof(allowed), &allowed);
+	for (int cpu = 0; cpu < CPU_SETSIZE && len < LCORES_MAX; cpu++) {
+		if (!CPU_ISSET(cpu, &allowed))
+			continue;
+		len += snprintf(text + len, (size_t)(LCORES_MAX - len), "%s%d", comma, cpu);
+		comma = ",";
+	}
+	if (len < LCORES_MAX)
+		len += snprintf(text + len, (size_t)(LCORES_MAX - len), ")");
+	for (int cpu = 0; cpu < CPU_SETSIZE && len < LCORES_MAX; cpu++)
+		if (CPU_ISSET(cpu, lanes))
+			len += snprintf(
+				text + len, (size_t)(LCORES_MAX - len), ",%d@%d", lcore++, cpu);
+}
+
+int
+eal_start(const cpu_set_t *lanes, unsigned memory_mib, bool hugepages)
+{
+	char lcores[LCORES_MAX];
+	char memory[16];
+	char prefix[48];
+	const char *argv[20]; /* EAL may reorder, but does not write to the texts */
+	int argc = 0;
+
+	format_lcores(lcores, lanes);
+	snprintf(memory, sizeof(memory), "%u", memory_mib);
+	snprintf(prefix, sizeof(prefix), "--file-prefix=guardlane-%d", (int)getpid());
+	argv[argc++] = "guardlane";
+	argv[argc++] = "--lcores";
+	argv[argc++] = lcores;
+	argv[argc++] = "-m";
+	argv[argc++] = memory;
+	if (hugepages) {
+		argv[argc++] = "--in-memory";
+		argv[argc++] = "--single-file-segments";
+		/* Never more than was asked for: the rest is the packet processor's. */
+		argv[argc++] = "--socket-limit";
+		argv[argc++] = memory;
+	} else {
+		argv[argc++] = "--no-huge";
+		argv[argc++] = "--no-shconf";
+	}
+	argv[argc++] = prefix;
+	argv[argc++] = "--iova-mode=va";
+	argv[argc++] = "--no-pci";
+	argv[argc++] = "--no-telemetry";
+	argv[argc++] = "--log-level=*:error";
+	argv[argc] = NULL;
+	if (rte_eal_init(argc, (char **)(void *)argv) >= 0)
+		return 0;
+	fprintf(stderr, "guardlane: DPDK does not start: %s\n", rte_strerror(rte_errno));
+	return -rte_errno;
+}

@@ -1,0 +1,17 @@
+/*
+ * Bringing up DPDK's EAL so that it touches nothing but what is ours.
+ * On the packet's way: nowhere.
+ * Threads: main.
+ */
+#pragma once
+
+#include <sched.h>
+#include <stdbool.h>
+
+/*
+ * eal_start initialises EAL: the main lcore on all CPUs that we may use, one lcore on each of
+ * `lanes`; `memory_mib` in hugepages, or, if not `hugepages`, in ordinary ones; no PCI devices, no
+ * shared files, no telemetry. Returns 0, or a negative errno having said on stderr what is wrong.
+ */
+int eal_start(const cpu_set_t *lanes, unsigned memory_mib, bool hugepages)
+	__attribute__((warn_unused_result));
