@@ -9,6 +9,7 @@
 #include <rte_errno.h>
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -43,13 +44,11 @@ eal_start(const cpu_set_t *lanes, unsigned memory_mib, bool hugepages)
 {
 	char lcores[LCORES_MAX];
 	char memory[16];
-	char prefix[48];
 	const char *argv[20]; /* EAL may reorder, but does not write to the texts */
 	int argc = 0;
 
 	format_lcores(lcores, lanes);
 	snprintf(memory, sizeof(memory), "%u", memory_mib);
-	snprintf(prefix, sizeof(prefix), "--file-prefix=guardlane-%d", (int)getpid());
 	argv[argc++] = "guardlane";
 	argv[argc++] = "--lcores";
 	argv[argc++] = lcores;
@@ -65,7 +64,8 @@ eal_start(const cpu_set_t *lanes, unsigned memory_mib, bool hugepages)
 		argv[argc++] = "--no-huge";
 		argv[argc++] = "--no-shconf";
 	}
-	argv[argc++] = prefix;
+	/* One for all gateways: none of them keeps anything there. */
+	argv[argc++] = "--file-prefix=guardlane";
 	argv[argc++] = "--iova-mode=va";
 	argv[argc++] = "--no-pci";
 	argv[argc++] = "--no-telemetry";
@@ -75,4 +75,15 @@ eal_start(const cpu_set_t *lanes, unsigned memory_mib, bool hugepages)
 		return 0;
 	fprintf(stderr, "guardlane: DPDK does not start: %s\n", rte_strerror(rte_errno));
 	return -rte_errno;
+}
+
+void
+eal_stop(void)
+{
+	char dir[PATH_MAX];
+
+	snprintf(dir, sizeof(dir), "%s", rte_eal_get_runtime_dir());
+	rte_eal_cleanup();
+	/* EAL leaves it behind, empty. That another gateway may be using it does not matter. */
+	rmdir(dir);
 }

@@ -15,3 +15,6 @@
  */
 int eal_start(const cpu_set_t *lanes, unsigned memory_mib, bool hugepages)
 	__attribute__((warn_unused_result));
+
+/* eal_stop gives back everything that EAL took. */
+void eal_stop(void);

@@ -8,36 +8,45 @@
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* One option: where its argument goes, or, without one, the flag that it sets. */
 struct option_row {
 	const char *name;
 	const char *argument; /* its name in --help; NULL: takes none */
-	size_t offset; /* of a const char * or, without argument, a bool in struct options */
+	size_t offset; /* of a const char * or, without argument, a bool, in the row's struct */
 	const char *help;
 };
 
+#define TUNNEL_ROW(field, text, argument, help)                                                    \
+	{text, argument, offsetof(struct tunnel_options, field), help}
 #define ROW(field, text, argument, help) {text, argument, offsetof(struct options, field), help}
 
-static const struct option_row rows[] = {
-	ROW(config_dir, "config-dir", "DIR",
+/* What each tunnel has of its own: options of the first one, and keys of --tunnel. */
+static const struct option_row tunnel_rows[] = {
+	TUNNEL_ROW(config_dir, "config-dir", "DIR",
 		"where vpn-private.conf, vpn-public.conf and .env are; else /srv/private.conf and "
 		"/srv/public.conf, else those in /srv/mitigator"),
-	ROW(private_conf, "private-conf", "FILE", "the private file, wherever it is"),
-	ROW(public_conf, "public-conf", "FILE", "the public file, wherever it is"),
-	ROW(vpn_address, "vpn-address", "ADDRESS[/LEN]",
+	TUNNEL_ROW(private_conf, "private-conf", "FILE", "the private file, wherever it is"),
+	TUNNEL_ROW(public_conf, "public-conf", "FILE", "the public file, wherever it is"),
+	TUNNEL_ROW(vpn_address, "vpn-address", "ADDRESS[/LEN]",
 		"our address in the VPN, /24 unless it has a mask; else MITIGATOR_VPN_ADDRESS from "
 		"the environment, else from .env"),
+	TUNNEL_ROW(host, "host", "tun:NAME", "the host device; default tun:wg0"),
+	TUNNEL_ROW(listen_port, "listen-port", "PORT",
+		"UDP port of our own; else the private file's"),
+	TUNNEL_ROW(peer_port, "peer-port", "PORT",
+		"UDP port of every endpoint; else the public file's"),
+};
+
+static const struct option_row rows[] = {
 	ROW(underlay, "underlay", "PORT",
 		"af_packet:INTERFACE or vdev:STRING; else af_packet on the interface of the route to "
 		"the first peer"),
 	ROW(underlay_interface, "underlay-interface", "INTERFACE",
 		"the kernel's interface whose addresses and routes a vdev shares, if it has no "
 		"iface="),
-	ROW(host, "host", "tun:NAME", "the host device; default tun:wg0"),
-	ROW(listen_port, "listen-port", "PORT", "UDP port of our own; else the private file's"),
-	ROW(peer_port, "peer-port", "PORT", "UDP port of every endpoint; else the public file's"),
 	ROW(lanes, "lanes", "CPULIST",
 		"CPUs that carry packets, one lane on each, such as 2-3,10; default: the last one "
 		"that we may use"),
@@ -50,10 +59,15 @@ static const struct option_row rows[] = {
 	ROW(version, "version", NULL, "the version"),
 };
 
+#define TUNNEL_ROW_COUNT (sizeof(tunnel_rows) / sizeof(tunnel_rows[0]))
 #define ROW_COUNT (sizeof(rows) / sizeof(rows[0]))
 
+static const char tunnel_help[] =
+	"one more tunnel over the same underlay; its keys are the seven options above, without "
+	"--, and host is needed; may be repeated";
+
 static void
-set(struct options *options, const struct option_row *row, const char *argument)
+set(void *options, const struct option_row *row, const char *argument)
 {
 	char *field = (char *)options + row->offset;
 
@@ -63,26 +77,67 @@ set(struct options *options, const struct option_row *row, const char *argument)
 		*(bool *)(void *)field = true;
 }
 
+/* Reads the argument of --tunnel, KEY=VALUE[,...], which is cut into pieces. */
+static int
+parse_tunnel(struct options *options, char *argument)
+{
+	struct tunnel_options *tunnel;
+	char *keys[TUNNEL_ROW_COUNT + 1] = {NULL};
+	char *value;
+
+	if (options->tunnel_count == OPTIONS_TUNNELS_MAX) {
+		fprintf(stderr, "guardlane: more than %d tunnels\n", OPTIONS_TUNNELS_MAX);
+		return -EINVAL;
+	}
+	tunnel = &options->tunnels[options->tunnel_count++];
+	for (size_t i = 0; i < TUNNEL_ROW_COUNT; i++)
+		keys[i] = (char *)(void *)tunnel_rows[i].name; /* getsubopt only reads them */
+	while (*argument != '\0') {
+		const int found = getsubopt(&argument, keys, &value);
+
+		if (found < 0 || value == NULL) {
+			fprintf(stderr, "guardlane: --tunnel: \"%s\" is not one of its KEY=VALUE\n",
+				value != NULL ? value : keys[found]);
+			return -EINVAL;
+		}
+		set(tunnel, &tunnel_rows[found], value);
+	}
+	if (tunnel->host != NULL)
+		return 0;
+	fprintf(stderr, "guardlane: --tunnel needs host=tun:NAME\n");
+	return -EINVAL;
+}
+
 int
 options_parse(struct options *options, int argc, char *argv[])
 {
-	struct option table[ROW_COUNT + 1];
+	struct option table[TUNNEL_ROW_COUNT + ROW_COUNT + 2];
+	const size_t tunnel_at = TUNNEL_ROW_COUNT + ROW_COUNT;
 	int index = -1;
 	int found;
 
 	memset(table, 0, sizeof(table));
-	for (size_t i = 0; i < ROW_COUNT; i++) {
-		table[i].name = rows[i].name;
-		table[i].has_arg = rows[i].argument != NULL ? required_argument : no_argument;
+	for (size_t i = 0; i < tunnel_at; i++) {
+		const struct option_row *row = i < TUNNEL_ROW_COUNT ?
+			&tunnel_rows[i] :
+			&rows[i - TUNNEL_ROW_COUNT];
+
+		table[i].name = row->name;
+		table[i].has_arg = row->argument != NULL ? required_argument : no_argument;
 	}
-	*options = (struct options){.help = false};
+	table[tunnel_at] = (struct option){.name = "tunnel", .has_arg = required_argument};
+	*options = (struct options){.tunnel_count = 1};
 	while ((found = getopt_long(argc, argv, "h", table, &index)) != -1) {
 		if (found == 'h')
 			options->help = true;
 		else if (found != 0)
 			return -EINVAL;
-		else
-			set(options, &rows[index], optarg);
+		else if ((size_t)index < TUNNEL_ROW_COUNT)
+			set(&options->tunnels[0], &tunnel_rows[index], optarg);
+		else if ((size_t)index < tunnel_at)
+			set(options, &rows[(size_t)index - TUNNEL_ROW_COUNT], optarg);
+		else if (parse_tunnel(options, optarg) != 0)
+			return -EINVAL;
 	}
 	if (optind < argc) {
 		fprintf(stderr, "guardlane: \"%s\" is not an option; see guardlane run --help\n",
@@ -110,14 +165,21 @@ print_wrapped(const char *text)
 	}
 }
 
+static void
+print_row(const char *name, const char *argument, const char *help)
+{
+	printf("  --%s%s%s\n", name, argument != NULL ? " " : "", argument != NULL ? argument : "");
+	print_wrapped(help);
+}
+
 void
 options_help(void)
 {
 	puts("usage: guardlane run [OPTION...]\n\n"
 	     "Carries the VPN between instances: WireGuard on DPDK lcores. Needs no option.\n");
-	for (size_t i = 0; i < ROW_COUNT; i++) {
-		printf("  --%s%s%s\n", rows[i].name, rows[i].argument != NULL ? " " : "",
-			rows[i].argument != NULL ? rows[i].argument : "");
-		print_wrapped(rows[i].help);
-	}
+	for (size_t i = 0; i < TUNNEL_ROW_COUNT; i++)
+		print_row(tunnel_rows[i].name, tunnel_rows[i].argument, tunnel_rows[i].help);
+	print_row("tunnel", "KEY=VALUE[,...]", tunnel_help);
+	for (size_t i = 0; i < ROW_COUNT; i++)
+		print_row(rows[i].name, rows[i].argument, rows[i].help);
 }

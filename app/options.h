@@ -1,5 +1,5 @@
 /*
- * The options of `guardlane run`: one table, which makes the parser and --help.
+ * The options of `guardlane run`: two tables, which make the parser, --tunnel and --help.
  * On the packet's way: nowhere.
  * Threads: main.
  */
@@ -8,20 +8,28 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* What was asked for. Texts point into argv or the environment; NULL where not given. */
-struct options {
+#define OPTIONS_TUNNELS_MAX 8
+
+/* What was asked for one tunnel. Texts point into argv; NULL where not given. */
+struct tunnel_options {
 	const char *config_dir;
 	const char *private_conf;
 	const char *public_conf;
 	const char *vpn_address;
+	const char *host;
+	const char *listen_port;
+	const char *peer_port;
+};
+
+/* What was asked for. tunnels[0] is what the options themselves say, the others are --tunnel's. */
+struct options {
+	struct tunnel_options tunnels[OPTIONS_TUNNELS_MAX];
+	unsigned tunnel_count;
 	const char *underlay;
 	const char *underlay_interface;
-	const char *host;
 	const char *lanes;
 	const char *poll;
 	const char *memory;
-	const char *listen_port;
-	const char *peer_port;
 	const char *aead;
 	const char *log_level;
 	bool help;
@@ -32,5 +40,5 @@ struct options {
 int options_parse(struct options *options, int argc, char *argv[])
 	__attribute__((warn_unused_result));
 
-/* options_help prints the table to stdout. */
+/* options_help prints the tables to stdout. */
 void options_help(void);

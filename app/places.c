@@ -23,8 +23,7 @@ join(char path[PATH_MAX], const char *dir, const char *name)
 }
 
 static int
-find_in(struct places *places, const char *dir, const char *private_name,
-	const char *public_name)
+find_in(struct places *places, const char *dir, const char *private_name, const char *public_name)
 {
 	int error = join(places->private_conf, dir, private_name);
 
@@ -34,7 +33,7 @@ find_in(struct places *places, const char *dir, const char *private_name,
 }
 
 int
-places_find(struct places *places, const struct options *options)
+places_find(struct places *places, const struct tunnel_options *options)
 {
 	const char *dir = options->config_dir != NULL ? options->config_dir : "/srv/mitigator";
 	const bool mounted = options->config_dir == NULL &&
@@ -56,7 +55,7 @@ places_find(struct places *places, const struct options *options)
 }
 
 int
-places_vpn_address(const struct places *places, const struct options *options,
+places_vpn_address(const struct places *places, const struct tunnel_options *options,
 	char address[PLACES_VPN_ADDRESS_MAX])
 {
 	const char *given = options->vpn_address;
@@ -69,8 +68,8 @@ places_vpn_address(const struct places *places, const struct options *options,
 			return 0;
 		error = -E2BIG;
 	} else {
-		error = gl_dotenv_get(places->dotenv, "MITIGATOR_VPN_ADDRESS", address,
-			PLACES_VPN_ADDRESS_MAX);
+		error = gl_dotenv_get(
+			places->dotenv, "MITIGATOR_VPN_ADDRESS", address, PLACES_VPN_ADDRESS_MAX);
 		if (error == 0 && address[0] == '\0')
 			error = -ENOENT;
 	}

@@ -20,14 +20,14 @@ struct places {
 };
 
 /* places_find decides on the files. Returns 0, or -ENAMETOOLONG having said so on stderr. */
-int places_find(struct places *places, const struct options *options)
+int places_find(struct places *places, const struct tunnel_options *options)
 	__attribute__((warn_unused_result));
 
 /*
  * places_vpn_address finds our address in the VPN. Returns 0, or -ENOENT or -E2BIG having said on
  * stderr where it was looked for.
  */
-int places_vpn_address(const struct places *places, const struct options *options,
+int places_vpn_address(const struct places *places, const struct tunnel_options *options,
 	char address[PLACES_VPN_ADDRESS_MAX]) __attribute__((warn_unused_result));
 
 /*

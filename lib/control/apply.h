@@ -19,5 +19,4 @@
  * the tunnel is then good for destruction only.
  */
 int apply_config(struct control *control, struct resolver *resolver, struct tunnel *tunnel,
-	const struct tunnel_config *config, uint16_t peer_port)
-	__attribute__((warn_unused_result));
+	const struct tunnel_config *config, uint16_t peer_port) __attribute__((warn_unused_result));

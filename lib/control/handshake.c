@@ -90,8 +90,8 @@ make_initiation(struct control *control, struct peer *peer, struct message_initi
 	if (error != 0)
 		return error;
 	tai64n_make(stamp, clock_real_ns(control->clock), peer->last_timestamp);
-	error = noise_initiation_create(handshake, &tunnel->identity, &peer->remote, index, stamp,
-		NULL, message);
+	error = noise_initiation_create(
+		handshake, &tunnel->identity, &peer->remote, index, stamp, NULL, message);
 	if (error != 0) {
 		index_give(tunnel_indices(tunnel), index);
 		return error;
@@ -115,8 +115,8 @@ handshake_initiate(struct control *control, struct peer *peer, bool retry)
 		return;
 	if (!endpoint_refresh(control, peer)) {
 		peer->initiate_ns = now_ns + NEXT_HOP_RETRY_NS;
-		atomic_store_explicit(&peer->stamps.quiet_until_ns, peer->initiate_ns,
-			memory_order_relaxed);
+		atomic_store_explicit(
+			&peer->stamps.quiet_until_ns, peer->initiate_ns, memory_order_relaxed);
 		return;
 	}
 	peer->initiate_ns = 0;
@@ -234,8 +234,7 @@ take_initiation(struct control *control, const struct received *received)
 	/* Accepting overwrites a handshake of our own that is under way, and so frees its index. */
 	had_index = peer->handshake.state == NOISE_INITIATION_CREATED;
 	old_index = peer->handshake.local_index;
-	error = noise_initiation_accept(
-		&peer->handshake, &opened, &peer->remote, received->now_ns);
+	error = noise_initiation_accept(&peer->handshake, &opened, &peer->remote, received->now_ns);
 	if (error == 0) {
 		if (had_index)
 			index_give(tunnel_indices(tunnel), old_index);
@@ -263,8 +262,7 @@ take_response(struct control *control, const struct received *received)
 		count_drop(received, NULL, DROP_HANDSHAKE_UNKNOWN_INDEX);
 		return;
 	}
-	error = noise_response_accept(
-		&peer->handshake, &tunnel->identity, &peer->remote, message);
+	error = noise_response_accept(&peer->handshake, &tunnel->identity, &peer->remote, message);
 	if (error == -EINVAL) {
 		count_drop(received, peer, DROP_HANDSHAKE_STATE);
 		return;
@@ -273,8 +271,8 @@ take_response(struct control *control, const struct received *received)
 		count_drop(received, peer, drop_reason_of(error));
 		return;
 	}
-	endpoint_set(control, peer, &received->outer->source,
-		&received->outer->destination.address);
+	endpoint_set(
+		control, peer, &received->outer->source, &received->outer->destination.address);
 	if (start_session(peer, received->now_ns) != 0) {
 		count_drop(received, peer, DROP_HANDSHAKE_INTERNAL);
 		return;
@@ -395,6 +393,11 @@ do_due(struct control *control, struct peer *peer, uint64_t now_ns)
 		handshake_initiate(control, peer, false);
 	}
 	actions = timers_due(&peer->timers, &peer->stamps, now_ns, random_u32());
+	/* In the order that timers_due() asks for: what is begun now must not be erased. */
+	if (actions & TIMERS_ERASE) {
+		peer_erase_sessions(peer);
+		peer_erase_handshake(peer);
+	}
 	if (actions & TIMERS_FORGET_SOURCE)
 		endpoint_forget_source(control, peer);
 	if (actions & TIMERS_GIVE_UP)
@@ -407,10 +410,6 @@ do_due(struct control *control, struct peer *peer, uint64_t now_ns)
 		peer_order_all(peer, control->rings, PEER_FLUSH);
 		peer_order(peer, control->rings, 0,
 			PEER_KEEPALIVE | (again ? PEER_KEEPALIVE_AGAIN : 0));
-	}
-	if (actions & TIMERS_ERASE) {
-		peer_erase_sessions(peer);
-		peer_erase_handshake(peer);
 	}
 	handshake_schedule(control, peer);
 }

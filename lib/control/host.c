@@ -123,8 +123,8 @@ from_host(struct host *host, struct host_device *device)
 		if (mbuf == NULL)
 			break;
 		device->held = mbuf;
-		device->held_lane = lane_of(device->end, rte_pktmbuf_mtod(mbuf, uint8_t *),
-			rte_pktmbuf_data_len(mbuf));
+		device->held_lane = lane_of(
+			device->end, rte_pktmbuf_mtod(mbuf, uint8_t *), rte_pktmbuf_data_len(mbuf));
 		count++;
 	}
 	if (count > 0)

@@ -26,7 +26,7 @@ struct host_device {
 	struct port *end; /* the host's end of the tunnel's inner port */
 	/*
 	 * host thread: a packet for which its lane had no room yet. As long as there is one the TUN
-	 * is not read, so that the senders behind it are held up by the kernel, and nothing is lost.
+	 * is not read, so that the senders behind it are held up by the kernel, nothing is lost.
 	 */
 	struct rte_mbuf *held;
 	uint16_t held_lane;

@@ -114,8 +114,7 @@ management_add_tunnel(struct management *management, const struct management_tun
 	if (management->tunnel_count == DIRECTORY_TUNNELS_MAX)
 		return -ENOSPC;
 	*served = (struct served_tunnel){.settings = *tunnel};
-	error = uapi_create(
-		management->control, tunnel->tunnel, management->loop, &served->uapi);
+	error = uapi_create(management->control, tunnel->tunnel, management->loop, &served->uapi);
 	if (error == 0)
 		management->tunnel_count++;
 	return error;

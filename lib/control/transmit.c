@@ -10,8 +10,8 @@
 #include <string.h>
 
 void
-transmit_to_peer(struct control *control, struct peer *peer, const void *message, size_t len,
-	uint8_t tos)
+transmit_to_peer(
+	struct control *control, struct peer *peer, const void *message, size_t len, uint8_t tos)
 {
 	const struct encap *encap = atomic_load_explicit(&peer->encap, memory_order_relaxed);
 	struct rings_lane *lane = &control->rings->lanes[0];

@@ -13,5 +13,5 @@
  * transmit_to_peer sends the handshake message of `len` bytes to the peer by its published way, and
  * counts it. A message that cannot be sent is dropped and counted: the timers try again.
  */
-void transmit_to_peer(struct control *control, struct peer *peer, const void *message, size_t len,
-	uint8_t tos);
+void transmit_to_peer(
+	struct control *control, struct peer *peer, const void *message, size_t len, uint8_t tos);

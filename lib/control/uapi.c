@@ -287,8 +287,8 @@ listen_on(const struct sockaddr_un *address)
 }
 
 int
-uapi_create(struct control *control, struct tunnel *tunnel, struct ev_loop *loop,
-	struct uapi **uapi)
+uapi_create(
+	struct control *control, struct tunnel *tunnel, struct ev_loop *loop, struct uapi **uapi)
 {
 	struct uapi *created = calloc(1, sizeof(*created));
 	int fd;

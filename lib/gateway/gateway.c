@@ -14,6 +14,7 @@
 #include <rte_malloc.h>
 
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,8 +69,7 @@ make_parts(struct gateway *gateway)
 	if (error == 0)
 		error = reclaim_init(&gateway->reclaim, settings->lane_count);
 	if (error == 0)
-		error = rings_init(
-			&gateway->rings, name, settings->lane_count, GATEWAY_PEERS_MAX);
+		error = rings_init(&gateway->rings, name, settings->lane_count, GATEWAY_PEERS_MAX);
 	if (error == 0)
 		error = control_init(&gateway->control,
 			&(const struct control_settings){
@@ -82,8 +82,8 @@ make_parts(struct gateway *gateway)
 				.lanes_busy = settings->busy,
 			});
 	if (error == 0)
-		error = host_init(&gateway->host, &gateway->rings, settings->control_pool,
-			settings->busy);
+		error = host_init(
+			&gateway->host, &gateway->rings, settings->control_pool, settings->busy);
 	for (unsigned i = 0; i < settings->lane_count && error == 0; i++)
 		error = make_lane(gateway, i);
 	if (error != 0)
@@ -107,9 +107,9 @@ gateway_create(const struct gateway_settings *settings, struct gateway **gateway
 	created->settings = *settings;
 	created->host.bell.fd = -1;
 	created->rings.bell.fd = -1;
-	error = settings->lane_count == 0 || settings->lane_count > GATEWAY_LANES_MAX ?
-		-EINVAL :
-		make_parts(created);
+	error = settings->lane_count == 0 || settings->lane_count > GATEWAY_LANES_MAX
+		? -EINVAL
+		: make_parts(created);
 	if (error != 0) {
 		log_error(settings->log, "cannot set up the gateway: %s", strerror(-error));
 		gateway_destroy(created);
@@ -119,12 +119,47 @@ gateway_create(const struct gateway_settings *settings, struct gateway **gateway
 	return 0;
 }
 
+/* Every drop is counted once by a lane, a tunnel or, for handshakes, the peer. */
+static uint64_t
+sum_drops(const struct gateway *gateway, enum drop_reason reason)
+{
+	const struct control *control = &gateway->control;
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < gateway->settings.lane_count; i++)
+		if (gateway->lanes[i].lane != NULL)
+			sum += gateway->lanes[i].lane->drops[reason];
+	for (unsigned i = 0; i < control->tunnel_count; i++) {
+		const struct peer *peer;
+
+		sum += control->tunnels[i]->drops[reason];
+		TAILQ_FOREACH (peer, &control->tunnels[i]->peers, entry)
+			sum += peer->control_drops[reason];
+	}
+	return sum;
+}
+
+static void
+log_drops(const struct gateway *gateway)
+{
+	if (gateway->settings.lane_count > GATEWAY_LANES_MAX)
+		return;
+	for (unsigned reason = 0; reason < DROP_COUNT; reason++) {
+		const uint64_t sum = sum_drops(gateway, reason);
+
+		if (sum > 0)
+			log_info(gateway->settings.log, "dropped %s: %" PRIu64,
+				drop_reason_text(reason), sum);
+	}
+}
+
 void
 gateway_destroy(struct gateway *gateway)
 {
 	if (gateway == NULL)
 		return;
 	gateway_stop(gateway);
+	log_drops(gateway);
 	management_destroy(gateway->management);
 	/* The TUNs first: what they still bring must not be carried any more. */
 	host_fini(&gateway->host);

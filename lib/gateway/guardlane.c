@@ -41,7 +41,8 @@ struct gl_gateway {
 
 _Static_assert((int)GL_LOG_ERROR == (int)LOG_LEVEL_ERROR &&
 		(int)GL_LOG_WARNING == (int)LOG_LEVEL_WARNING &&
-		(int)GL_LOG_INFO == (int)LOG_LEVEL_INFO && (int)GL_LOG_DEBUG == (int)LOG_LEVEL_DEBUG,
+		(int)GL_LOG_INFO == (int)LOG_LEVEL_INFO &&
+		(int)GL_LOG_DEBUG == (int)LOG_LEVEL_DEBUG,
 	"log levels are the same inside and outside");
 
 const char *
@@ -82,8 +83,8 @@ gl_config_load(const char *private_path, const char *public_path, const struct g
 	loaded->config = tunnel_config_load(private_path, public_path, &report);
 	for (size_t i = 0; i < report.count; i++)
 		log_write(&inner,
-			report.entries[i].severity == REPORT_ERROR ? LOG_LEVEL_ERROR :
-								     LOG_LEVEL_WARNING,
+			report.entries[i].severity == REPORT_ERROR ? LOG_LEVEL_ERROR
+								   : LOG_LEVEL_WARNING,
 			"%s", report_format(&report.entries[i], text, sizeof(text)));
 	report_fini(&report);
 	if (loaded->config != NULL)
@@ -205,8 +206,8 @@ open_vdev(struct gl_gateway *gateway, const struct gl_gateway_settings *settings
 			settings->underlay);
 		return -EINVAL;
 	}
-	return port_vdev_open(device, (uint16_t)settings->lane_count, gateway->pool,
-		&gateway->log, &underlay->port);
+	return port_vdev_open(device, (uint16_t)settings->lane_count, gateway->pool, &gateway->log,
+		&underlay->port);
 }
 
 static int
@@ -330,9 +331,9 @@ gl_gateway_add_tunnel(struct gl_gateway *gateway, const struct gl_tunnel_setting
 		&(const struct gateway_tunnel_settings){
 			.config = settings->config->config,
 			.name = settings->host + 4,
-			.listen_port = settings->listen_port != 0 ?
-				settings->listen_port :
-				settings->config->config->listen_port,
+			.listen_port = settings->listen_port != 0
+				? settings->listen_port
+				: settings->config->config->listen_port,
 			.peer_port = settings->peer_port,
 			.addresses = &address,
 			.address_count = 1,

@@ -42,9 +42,8 @@ add_route(const struct tun *tun, const struct prefix *prefix, const struct tunne
 
 	prefix_format(prefix, text);
 	if (why != NULL) {
-		log_warning(log,
-			"%s: no route to %s is made: %s; add one yourself if it is wanted", tun->name,
-			text, why);
+		log_warning(log, "%s: no route to %s is made: %s; add one yourself if it is wanted",
+			tun->name, text, why);
 		return;
 	}
 	error = tun_route_add(tun, prefix);

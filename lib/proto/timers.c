@@ -195,7 +195,6 @@ timers_handshake_complete(struct timers *timers)
 {
 	timers->retransmit_ns = 0;
 	timers->attempts = 0;
-	timers->last_minute_done = false;
 }
 
 void

@@ -75,7 +75,6 @@ struct timers {
 	uint64_t unanswered_since_ns; /* the stamp for which T3's jitter below was drawn */
 	uint64_t unanswered_jitter_ns;
 	unsigned attempts; /* retries of the initiation under way */
-	bool last_minute_done; /* the rekey on receive of this session was asked for */
 };
 
 /* timers_may_initiate tells whether REKEY_TIMEOUT_NS has passed since the last handshake message.

@@ -20,6 +20,7 @@
 #define KEY NOISE_KEY_LEN
 #define START (1000 * NS_IN_S)
 #define REAL_START (1700000000 * NS_IN_S)
+#define YEAR_NS (UINT64_C(31536000) * NS_IN_S)
 #define LOW_ORDER_COUNT 7
 
 static const char *const low_order[LOW_ORDER_COUNT] = {
@@ -335,7 +336,7 @@ hs_7_stamp_from_the_future(void **context)
 {
 	struct pair pair = pair_without_psk();
 
-	assert_int_equal(create_at(&pair, REAL_START + 10 * 365 * 86400 * NS_IN_S), 0);
+	assert_int_equal(create_at(&pair, REAL_START + 10 * YEAR_NS), 0);
 	assert_int_equal(consume_at(&pair, START), 0);
 	assert_int_equal(create_at(&pair, REAL_START), 0);
 	assert_int_equal(consume_at(&pair, START + NS_IN_S), -EALREADY);
@@ -676,7 +677,7 @@ hs_27_ephemerals_differ(void **context)
 	static uint8_t seen[2000][KEY];
 	struct pair pair = pair_without_psk();
 
-	for (unsigned i = 0; i < 1000; i++) {
+	for (size_t i = 0; i < 1000; i++) {
 		assert_int_equal(create_at(&pair, REAL_START + i * NS_IN_S), 0);
 		assert_int_equal(consume_at(&pair, START + i * NS_IN_S), 0);
 		assert_int_equal(respond(&pair), 0);
