@@ -48,7 +48,7 @@ claim_name(uint32_t ifindex, struct sockaddr_un *name)
 	(void)stat("/proc/thread-self/ns/net", &ns);
 	*name = (struct sockaddr_un){.sun_family = AF_UNIX};
 	int len = snprintf(name->sun_path + 1, sizeof(name->sun_path) - 1,
-	        "guardlane/underlay/%lu/%u", (unsigned long)ns.st_ino, ifindex);
+		"guardlane/underlay/%lu/%u", (unsigned long)ns.st_ino, ifindex);
 	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)len);
 }
 
@@ -63,7 +63,7 @@ claim_owner(const struct sockaddr_un *name, socklen_t name_len)
 	if (fd < 0)
 		return 0;
 	if (connect(fd, (const struct sockaddr *)name, name_len) < 0 ||
-	        getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &owner, &len) < 0)
+		getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &owner, &len) < 0)
 		owner.pid = 0;
 	close(fd);
 	return owner.pid;
@@ -86,9 +86,9 @@ claim_take(struct hold *hold, uint32_t ifindex)
 	if (errno != EADDRINUSE)
 		return -errno;
 	log_error(hold->log,
-	        "%s is in use by another guardlane (process %d): two on one interface would each "
-	        "get a part of the packets; stop it, or serve both tunnels by one gateway",
-	        hold->iface, (int)claim_owner(&name, name_len));
+		"%s is in use by another guardlane (process %d): two on one interface would each "
+		"get a part of the packets; stop it, or serve both tunnels by one gateway",
+		hold->iface, (int)claim_owner(&name, name_len));
 	return -EBUSY;
 }
 
@@ -102,10 +102,10 @@ ingress_take(struct hold *hold, uint32_t ifindex)
 		return;
 	hold->ingress = NULL;
 	log_warning(hold->log,
-	        "%s: cannot keep the tunnel's packets out of the kernel's stack and conntrack: %s%s",
-	        hold->iface, strerror(-result),
-	        result == -EPERM ? " (CAP_BPF and CAP_NET_ADMIN, or CAP_SYS_ADMIN, are needed)"
-	                         : "");
+		"%s: cannot keep the tunnel's packets out of the kernel's stack and conntrack: %s%s",
+		hold->iface, strerror(-result),
+		result == -EPERM ? " (CAP_BPF and CAP_NET_ADMIN, or CAP_SYS_ADMIN, are needed)"
+				 : "");
 }
 
 int
@@ -125,7 +125,7 @@ hold_create(const char *iface, const struct log *log, struct hold **hold)
 	if (result < 0) {
 		if (result != -EBUSY)
 			log_error(
-			        log, "%s: cannot take the interface: %s", iface, strerror(-result));
+				log, "%s: cannot take the interface: %s", iface, strerror(-result));
 		hold_destroy(self);
 		return result;
 	}
@@ -143,7 +143,7 @@ drop_socket(int family, uint16_t port)
 	struct sockaddr_in address4 = {.sin_family = AF_INET, .sin_port = htons(port)};
 	struct sockaddr_in6 address6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
 	const struct sockaddr *address = family == AF_INET ? (const struct sockaddr *)&address4
-	                                                   : (const struct sockaddr *)&address6;
+							   : (const struct sockaddr *)&address6;
 	socklen_t address_size = family == AF_INET ? sizeof(address4) : sizeof(address6);
 	int on = 1;
 	int smallest = 0; /* the kernel raises it to what it needs */
@@ -153,10 +153,10 @@ drop_socket(int family, uint16_t port)
 		return -errno;
 	/* The filter first, so that nothing is ever queued. */
 	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)) < 0 ||
-	        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &smallest, sizeof(smallest)) < 0 ||
-	        (family == AF_INET6 &&
-	                setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) < 0) ||
-	        bind(fd, address, address_size) < 0) {
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &smallest, sizeof(smallest)) < 0 ||
+		(family == AF_INET6 &&
+			setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) < 0) ||
+		bind(fd, address, address_size) < 0) {
 		int error = -errno;
 		close(fd);
 		return error;
@@ -179,8 +179,8 @@ refuse(const struct hold *hold, uint16_t port, int error)
 	if (error == -EADDRINUSE) {
 		udp_owner_find(port, owner);
 		log_error(hold->log,
-		        "UDP port %u is in use by %s: stop it, or give the tunnel another ListenPort",
-		        port, owner);
+			"UDP port %u is in use by %s: stop it, or give the tunnel another ListenPort",
+			port, owner);
 	} else {
 		log_error(hold->log, "UDP port %u cannot be held: %s", port, strerror(-error));
 	}
@@ -210,8 +210,8 @@ hold_port(struct hold *hold, uint16_t port)
 		int result = ingress_port_add(hold->ingress, port);
 		if (result < 0)
 			log_warning(hold->log,
-			        "%s: packets to UDP port %u pass through the kernel's stack too: %s",
-			        hold->iface, port, strerror(-result));
+				"%s: packets to UDP port %u pass through the kernel's stack too: %s",
+				hold->iface, port, strerror(-result));
 	}
 	return 0;
 }
@@ -238,8 +238,8 @@ hold_addresses(struct hold *hold, const struct address addresses[], size_t count
 	int result = ingress_addresses(hold->ingress, addresses, count);
 	if (result < 0)
 		log_warning(hold->log,
-		        "%s: some of the tunnel's packets pass through the kernel's stack too: %s",
-		        hold->iface, strerror(-result));
+			"%s: some of the tunnel's packets pass through the kernel's stack too: %s",
+			hold->iface, strerror(-result));
 }
 
 void

@@ -23,7 +23,7 @@ struct hold;
  * `log`.
  */
 int hold_create(const char *iface, const struct log *log, struct hold **hold)
-        __attribute__((warn_unused_result));
+	__attribute__((warn_unused_result));
 
 /*
  * hold_port binds UDP `port` on all addresses, IPv4 and IPv6, by sockets that drop everything:

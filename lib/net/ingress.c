@@ -41,11 +41,11 @@ static int
 map_create(uint32_t key_len, uint32_t max)
 {
 	union bpf_attr attributes = {
-	        .map_type = BPF_MAP_TYPE_HASH,
-	        .key_size = key_len,
-	        .value_size = 1,
-	        .max_entries = max,
-	        .map_name = "guardlane",
+		.map_type = BPF_MAP_TYPE_HASH,
+		.key_size = key_len,
+		.value_size = 1,
+		.max_entries = max,
+		.map_name = "guardlane",
 	};
 	return bpf_call(BPF_MAP_CREATE, &attributes);
 }
@@ -55,9 +55,9 @@ map_add(int map_fd, const void *key)
 {
 	const uint8_t value = 1;
 	union bpf_attr attributes = {
-	        .map_fd = (uint32_t)map_fd,
-	        .key = (uintptr_t)key,
-	        .value = (uintptr_t)&value,
+		.map_fd = (uint32_t)map_fd,
+		.key = (uintptr_t)key,
+		.value = (uintptr_t)&value,
 	};
 	return bpf_call(BPF_MAP_UPDATE_ELEM, &attributes);
 }
@@ -75,11 +75,11 @@ program_load(int ports_fd, int addresses_fd)
 	struct ingress_program program = {0};
 	ingress_program_build(&program, ports_fd, addresses_fd);
 	union bpf_attr attributes = {
-	        .prog_type = BPF_PROG_TYPE_SCHED_CLS,
-	        .insns = (uintptr_t)program.code,
-	        .insn_cnt = (uint32_t)program.count,
-	        .license = (uintptr_t) "BSD-3-Clause",
-	        .prog_name = "guardlane",
+		.prog_type = BPF_PROG_TYPE_SCHED_CLS,
+		.insns = (uintptr_t)program.code,
+		.insn_cnt = (uint32_t)program.count,
+		.license = (uintptr_t) "BSD-3-Clause",
+		.prog_name = "guardlane",
 	};
 	return bpf_call(BPF_PROG_LOAD, &attributes);
 }
@@ -109,8 +109,8 @@ ingress_create(uint32_t ifindex, enum ingress_hook hook, struct ingress **ingres
 	if (result < 0)
 		goto fail;
 	/* New ones are added before old ones are removed. */
-	result = self->addresses_fd = map_create(
-	        sizeof(struct ingress_key), 2 * INGRESS_ADDRESSES_MAX);
+	result = self->addresses_fd =
+		map_create(sizeof(struct ingress_key), 2 * INGRESS_ADDRESSES_MAX);
 	if (result < 0)
 		goto fail;
 	result = self->program_fd = program_load(self->ports_fd, self->addresses_fd);
@@ -170,9 +170,9 @@ stale_find(int map_fd, const struct ingress_key keys[], size_t count, struct ing
 
 	for (;;) {
 		union bpf_attr attributes = {
-		        .map_fd = (uint32_t)map_fd,
-		        .key = (uintptr_t)previous,
-		        .next_key = (uintptr_t)stale,
+			.map_fd = (uint32_t)map_fd,
+			.key = (uintptr_t)previous,
+			.next_key = (uintptr_t)stale,
 		};
 		if (bpf_call(BPF_MAP_GET_NEXT_KEY, &attributes) < 0)
 			return false;

@@ -27,7 +27,7 @@ enum ingress_hook {
  * -EINVAL if the kernel does not know the hook.
  */
 int ingress_create(uint32_t ifindex, enum ingress_hook hook, struct ingress **ingress)
-        __attribute__((warn_unused_result));
+	__attribute__((warn_unused_result));
 
 /*
  * The program drops unfragmented UDP, without VLAN tag, to one of these ports (host byte order) at
@@ -38,7 +38,7 @@ int ingress_create(uint32_t ifindex, enum ingress_hook hook, struct ingress **in
 int ingress_port_add(struct ingress *ingress, uint16_t port) __attribute__((warn_unused_result));
 void ingress_port_remove(struct ingress *ingress, uint16_t port);
 int ingress_addresses(struct ingress *ingress, const struct address addresses[], size_t count)
-        __attribute__((warn_unused_result));
+	__attribute__((warn_unused_result));
 
 /* ingress_destroy takes the program off the interface. NULL is ignored. */
 void ingress_destroy(struct ingress *ingress);

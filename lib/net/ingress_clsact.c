@@ -64,7 +64,7 @@ filter_collect(const struct nlmsghdr *message, void *context)
 
 static int
 filters_list(
-        struct netlink *netlink, uint32_t ifindex, uint32_t parent, struct filter_search *search)
+	struct netlink *netlink, uint32_t ifindex, uint32_t parent, struct filter_search *search)
 {
 	union netlink_request request = {0};
 	struct tcmsg *header = netlink_begin(&request, RTM_GETTFILTER, NLM_F_DUMP, sizeof(*header));
@@ -99,8 +99,8 @@ static int
 filter_add(struct netlink *netlink, uint32_t ifindex, int program_fd, const char *name)
 {
 	union netlink_request request = {0};
-	struct tcmsg *header = netlink_begin(
-	        &request, RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL, sizeof(*header));
+	struct tcmsg *header =
+		netlink_begin(&request, RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL, sizeof(*header));
 	header->tcm_ifindex = (int)ifindex;
 	header->tcm_parent = PARENT_INGRESS;
 	/* Priority 0: the kernel chooses one that nobody has. */
@@ -125,7 +125,7 @@ ingress_clsact_attach(uint32_t ifindex, int program_fd)
 	const bool made = result == 0;
 	if (made || result == -EEXIST)
 		result = filter_add(
-		        &netlink, ifindex, program_fd, made ? NAME_FILTER_AND_QDISC : NAME_FILTER);
+			&netlink, ifindex, program_fd, made ? NAME_FILTER_AND_QDISC : NAME_FILTER);
 	if (result < 0 && made)
 		(void)qdisc_change(&netlink, ifindex, RTM_DELQDISC, 0);
 	netlink_close(&netlink);

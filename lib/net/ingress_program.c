@@ -22,18 +22,18 @@ emit(struct ingress_program *program, int code, int to, int from, int offset, in
 {
 	program->jumps[program->count] = -1;
 	program->code[program->count++] = (struct bpf_insn){
-	        .code = (uint8_t)code,
-	        .dst_reg = (uint8_t)(to & 0xf),
-	        .src_reg = (uint8_t)(from & 0xf),
-	        .off = (int16_t)offset,
-	        .imm = immediate,
+		.code = (uint8_t)code,
+		.dst_reg = (uint8_t)(to & 0xf),
+		.src_reg = (uint8_t)(from & 0xf),
+		.off = (int16_t)offset,
+		.imm = immediate,
 	};
 }
 
 /* Jumps to `label` if `reg` compares with `immediate` as `comparison` (BPF_JEQ ...) says. */
 static void
 emit_jump(struct ingress_program *program, int comparison, int reg, int32_t immediate,
-        enum ingress_label label)
+	enum ingress_label label)
 {
 	emit(program, BPF_JMP | comparison | BPF_K, reg, 0, 0, immediate);
 	program->jumps[program->count - 1] = (int)label;
@@ -96,8 +96,8 @@ emit_lookup(struct ingress_program *program, int map_fd, int place)
 #define UDP_PORT_OFFSET ((int)offsetof(struct udphdr, dest))
 
 _Static_assert(
-        offsetof(struct ip6_hdr, ip6_dst) - sizeof(struct ip6_hdr) == -sizeof(struct ingress_key),
-        "the destination of an IPv6 header is where the key is looked for");
+	offsetof(struct ip6_hdr, ip6_dst) - sizeof(struct ip6_hdr) == -sizeof(struct ingress_key),
+	"the destination of an IPv6 header is where the key is looked for");
 
 /* Reads the IPv6 header; leaves the offset of the destination port in r8 and the key in place. */
 static void
@@ -147,10 +147,10 @@ ingress_program_build(struct ingress_program *program, int ports_fd, int address
 	/* Our packet of the VLAN below this interface is not the one of a VLAN above it. */
 	emit_copy(program, BPF_REG_6, BPF_REG_1);
 	emit(program, BPF_LDX | BPF_MEM | BPF_W, BPF_REG_1, BPF_REG_6,
-	        offsetof(struct __sk_buff, vlan_present), 0);
+		offsetof(struct __sk_buff, vlan_present), 0);
 	emit_jump(program, BPF_JNE, BPF_REG_1, 0, INGRESS_NEXT);
 	emit(program, BPF_LDX | BPF_MEM | BPF_W, BPF_REG_7, BPF_REG_6,
-	        offsetof(struct __sk_buff, protocol), 0);
+		offsetof(struct __sk_buff, protocol), 0);
 	emit_jump(program, BPF_JEQ, BPF_REG_7, htobe16(ETH_P_IP), INGRESS_IPV4);
 	emit_jump(program, BPF_JNE, BPF_REG_7, htobe16(ETH_P_IPV6), INGRESS_NEXT);
 	program_ipv6(program);
@@ -170,6 +170,6 @@ ingress_program_build(struct ingress_program *program, int ports_fd, int address
 
 	for (int i = 0; i < program->count; i++)
 		if (program->jumps[i] >= 0)
-			program->code[i].off = (int16_t)(program->labels[program->jumps[i]] - i -
-			        1);
+			program->code[i].off =
+				(int16_t)(program->labels[program->jumps[i]] - i - 1);
 }

@@ -48,11 +48,11 @@ report_read(const struct nlmsghdr *message, struct neighbour_report *report)
 
 	netlink_attributes(message, sizeof(*header), attributes, NDA_MAX);
 	*report = (struct neighbour_report){
-	        .address = netlink_address(attributes[NDA_DST], header->ndm_family),
-	        .ifindex = (uint32_t)header->ndm_ifindex,
-	        .state = header->ndm_state,
-	        .external = (header->ndm_flags & NTF_EXT_LEARNED) != 0,
-	        .managed = (netlink_u32(attributes[NDA_FLAGS_EXT]) & NTF_EXT_MANAGED) != 0,
+		.address = netlink_address(attributes[NDA_DST], header->ndm_family),
+		.ifindex = (uint32_t)header->ndm_ifindex,
+		.state = header->ndm_state,
+		.external = (header->ndm_flags & NTF_EXT_LEARNED) != 0,
+		.managed = (netlink_u32(attributes[NDA_FLAGS_EXT]) & NTF_EXT_MANAGED) != 0,
 	};
 	const struct nlattr *mac = attributes[NDA_LLADDR];
 	if (mac != NULL && mnl_attr_get_payload_len(mac) == sizeof(report->mac)) {
@@ -61,7 +61,7 @@ report_read(const struct nlmsghdr *message, struct neighbour_report *report)
 	}
 	const struct nlattr *protocol = attributes[NDA_PROTOCOL];
 	report->ours = protocol != NULL && mnl_attr_get_payload_len(protocol) == 1 &&
-	        mnl_attr_get_u8(protocol) == NETLINK_PROTOCOL;
+		mnl_attr_get_u8(protocol) == NETLINK_PROTOCOL;
 	return report->address.family != ADDRESS_NONE;
 }
 
@@ -89,7 +89,7 @@ neighbour_compare(const void *a, const void *b)
 
 static struct ndmsg *
 request_begin(union netlink_request *request, uint16_t type, uint16_t flags,
-        const struct neighbours *neighbours, const struct address *address)
+	const struct neighbours *neighbours, const struct address *address)
 {
 	struct ndmsg *header = netlink_begin(request, type, flags, sizeof(*header));
 	header->ndm_family = netlink_family(address);
@@ -104,7 +104,7 @@ neighbour_read(const struct nlmsghdr *message, void *context)
 	struct neighbour *neighbour = context;
 	struct neighbour_report report;
 	if (message->nlmsg_type == RTM_NEWNEIGH && report_read(message, &report) &&
-	        address_equal(&report.address, &neighbour->address))
+		address_equal(&report.address, &neighbour->address))
 		neighbour_update(neighbour, &report);
 	return MNL_CB_OK;
 }
@@ -125,7 +125,7 @@ neighbour_request(struct neighbours *neighbours, struct neighbour *neighbour, bo
 {
 	union netlink_request request = {0};
 	struct ndmsg *header = request_begin(
-	        &request, RTM_NEWNEIGH, NLM_F_CREATE, neighbours, &neighbour->address);
+		&request, RTM_NEWNEIGH, NLM_F_CREATE, neighbours, &neighbour->address);
 	if (managed) {
 		mnl_attr_put_u32(&request.header, NDA_FLAGS_EXT, NTF_EXT_MANAGED);
 		mnl_attr_put_u8(&request.header, NDA_PROTOCOL, NETLINK_PROTOCOL);
@@ -148,13 +148,13 @@ neighbour_ask(struct neighbours *neighbours, struct neighbour *neighbour)
 	if (neighbour->fixed || neighbour->managed)
 		return;
 	if (neighbour_request(neighbours, neighbour, true) == 0 &&
-	        neighbour_get(neighbours, neighbour) == 0 && neighbour->managed)
+		neighbour_get(neighbours, neighbour) == 0 && neighbour->managed)
 		return;
 	int result = neighbour_request(neighbours, neighbour, false);
 	if (result < 0) {
 		char text[ADDRESS_TEXT_MAX];
 		log_debug(neighbours->log, "cannot ask the kernel for the neighbour %s: %s",
-		        address_format(&neighbour->address, text), strerror(-result));
+			address_format(&neighbour->address, text), strerror(-result));
 		neighbour->asked = false;
 	}
 }
@@ -167,7 +167,7 @@ neighbour_remove(struct neighbours *neighbours, const struct address *address)
 	int result = netlink_ask(neighbours->netlink, &request, NULL, NULL);
 	if (result < 0 && result != -ENOENT)
 		log_debug(neighbours->log, "cannot remove a managed neighbour: %s",
-		        strerror(-result));
+			strerror(-result));
 }
 
 /* Addresses of entries to be removed, collected first: a dump must not change what it reads. */
@@ -184,15 +184,15 @@ leftover_collect(const struct nlmsghdr *message, void *context)
 	struct neighbour_report report;
 	const size_t max = sizeof(leftovers->addresses) / sizeof(leftovers->addresses[0]);
 	if (message->nlmsg_type == RTM_NEWNEIGH && report_read(message, &report) &&
-	        report.ifindex == leftovers->ifindex && report.ours && report.managed &&
-	        leftovers->count < max)
+		report.ifindex == leftovers->ifindex && report.ours && report.managed &&
+		leftovers->count < max)
 		leftovers->addresses[leftovers->count++] = report.address;
 	return MNL_CB_OK;
 }
 
 void
 neighbours_init(struct neighbours *neighbours, struct netlink *netlink, uint32_t ifindex,
-        const struct log *log)
+	const struct log *log)
 {
 	union netlink_request request = {0};
 	struct leftovers leftovers = {.ifindex = ifindex};
@@ -251,8 +251,8 @@ neighbours_event(struct neighbours *neighbours, const struct nlmsghdr *message)
 	struct neighbour_report report;
 	if (!report_read(message, &report) || report.ifindex != neighbours->ifindex)
 		return false;
-	struct neighbour *const *found = tfind(
-	        &report.address, &neighbours->tree, neighbour_compare);
+	struct neighbour *const *found =
+		tfind(&report.address, &neighbours->tree, neighbour_compare);
 	if (found == NULL)
 		return false;
 	struct neighbour *neighbour = *found;

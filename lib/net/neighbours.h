@@ -27,7 +27,7 @@ struct neighbours {
  * killed gateway left there. neighbours_fini removes our own entries from the kernel and frees.
  */
 void neighbours_init(struct neighbours *neighbours, struct netlink *netlink, uint32_t ifindex,
-        const struct log *log);
+	const struct log *log);
 void neighbours_fini(struct neighbours *neighbours);
 
 /*
@@ -35,7 +35,7 @@ void neighbours_fini(struct neighbours *neighbours);
  * Once found, a neighbour keeps its last MAC also while the kernel cannot reach it.
  */
 bool neighbours_find(
-        struct neighbours *neighbours, const struct address *address, uint8_t mac[static 6]);
+	struct neighbours *neighbours, const struct address *address, uint8_t mac[static 6]);
 
 /*
  * neighbours_event takes in one RTM_NEWNEIGH or RTM_DELNEIGH. Returns true if neighbours_find

@@ -43,7 +43,7 @@ netlink_close(struct netlink *netlink)
 
 void *
 netlink_begin(
-        union netlink_request *request, uint16_t type, uint16_t flags, size_t family_header_len)
+	union netlink_request *request, uint16_t type, uint16_t flags, size_t family_header_len)
 {
 	struct nlmsghdr *header = mnl_nlmsg_put_header(request->bytes);
 	header->nlmsg_type = type;
@@ -98,8 +98,8 @@ netlink_ask(struct netlink *netlink, union netlink_request *request, mnl_cb_t ea
 			continue;
 		interrupted |= dump_interrupted(datagram, (int)len);
 		int verdict = mnl_cb_run(datagram, (size_t)len, netlink->sequence,
-		        mnl_socket_get_portid(netlink->socket),
-		        each != NULL ? each : ignore_message, context);
+			mnl_socket_get_portid(netlink->socket),
+			each != NULL ? each : ignore_message, context);
 		if (verdict < 0)
 			return -errno;
 		if (verdict == MNL_CB_STOP)
@@ -107,32 +107,44 @@ netlink_ask(struct netlink *netlink, union netlink_request *request, mnl_cb_t ea
 	}
 }
 
-static void
-attribute_store(const struct nlattr *attribute, const struct nlattr *table[], uint16_t max)
+/* Where attributes go, by type. */
+struct attribute_table {
+	const struct nlattr **attributes;
+	uint16_t max;
+};
+
+static int
+attribute_store(const struct nlattr *attribute, void *context)
 {
+	const struct attribute_table *table = context;
 	uint16_t type = mnl_attr_get_type(attribute);
-	if (type <= max)
-		table[type] = attribute;
+	if (type <= table->max)
+		table->attributes[type] = attribute;
+	return MNL_CB_OK;
+}
+
+static struct attribute_table
+table_clear(const struct nlattr *attributes[], uint16_t max)
+{
+	for (unsigned type = 0; type <= max; type++)
+		attributes[type] = NULL;
+	return (struct attribute_table){.attributes = attributes, .max = max};
 }
 
 void
 netlink_attributes(const struct nlmsghdr *message, size_t family_header_len,
-        const struct nlattr *table[], uint16_t max)
+	const struct nlattr *table[], uint16_t max)
 {
-	const struct nlattr *attribute;
-	memset(table, 0, sizeof(table[0]) * (max + 1U));
-	mnl_attr_for_each(attribute, message, (unsigned int)family_header_len)
-	        attribute_store(attribute, table, max);
+	struct attribute_table store = table_clear(table, max);
+	(void)mnl_attr_parse(message, (unsigned)family_header_len, attribute_store, &store);
 }
 
 void
 netlink_nested(const struct nlattr *attribute, const struct nlattr *table[], uint16_t max)
 {
-	const struct nlattr *inner;
-	memset(table, 0, sizeof(table[0]) * (max + 1U));
-	if (attribute == NULL)
-		return;
-	mnl_attr_for_each_nested(inner, attribute) attribute_store(inner, table, max);
+	struct attribute_table store = table_clear(table, max);
+	if (attribute != NULL)
+		(void)mnl_attr_parse_nested(attribute, attribute_store, &store);
 }
 
 uint32_t

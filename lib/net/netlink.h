@@ -39,7 +39,7 @@ void netlink_close(struct netlink *netlink);
  * zero bytes, to be filled. `flags` are added to NLM_F_REQUEST.
  */
 void *netlink_begin(
-        union netlink_request *request, uint16_t type, uint16_t flags, size_t family_header_len);
+	union netlink_request *request, uint16_t type, uint16_t flags, size_t family_header_len);
 
 /*
  * netlink_ask sends the request and waits for the kernel's answer, which it gives at once.
@@ -54,7 +54,7 @@ netlink_ask(struct netlink *netlink, union netlink_request *request, mnl_cb_t ea
  * is none; `family_header_len` is the length of the header before them.
  */
 void netlink_attributes(const struct nlmsghdr *message, size_t family_header_len,
-        const struct nlattr *table[], uint16_t max);
+	const struct nlattr *table[], uint16_t max);
 
 /* netlink_nested does the same for the attributes inside `attribute`. */
 void netlink_nested(const struct nlattr *attribute, const struct nlattr *table[], uint16_t max);

@@ -33,7 +33,7 @@ struct nexthops;
 
 struct nexthops_ops {
 	void (*resolve)(struct nexthops *nexthops, const struct address *destination,
-	        uint32_t scope_id, const struct address *source, struct nexthop *nexthop);
+		uint32_t scope_id, const struct address *source, struct nexthop *nexthop);
 	int (*process)(struct nexthops *nexthops);
 	size_t (*local)(const struct nexthops *nexthops, struct address addresses[], size_t max);
 	void (*destroy)(struct nexthops *nexthops);
@@ -54,7 +54,7 @@ struct nexthops {
  */
 static inline void
 nexthops_resolve(struct nexthops *nexthops, const struct address *destination, uint32_t scope_id,
-        const struct address *source, struct nexthop *nexthop)
+	const struct address *source, struct nexthop *nexthop)
 {
 	nexthops->ops->resolve(nexthops, destination, scope_id, source, nexthop);
 }
@@ -91,19 +91,19 @@ nexthops_destroy(struct nexthops *nexthops)
  * negative errno with one line in `log`.
  */
 int nexthops_netlink_create(const char *iface, const struct log *log, struct nexthops **nexthops)
-        __attribute__((warn_unused_result));
+	__attribute__((warn_unused_result));
 
 /*
  * nexthops_static_create answers READY for every destination, with the given MACs, MTU and source
  * addresses (one for each family or ADDRESS_NONE). For memory ports. Returns NULL without memory.
  */
 struct nexthops *nexthops_static_create(const uint8_t source_mac[6],
-        const uint8_t destination_mac[6], const struct address *source4,
-        const struct address *source6, uint32_t mtu);
+	const uint8_t destination_mac[6], const struct address *source4,
+	const struct address *source6, uint32_t mtu);
 
 /*
  * nexthop_interface_to finds the interface by which the kernel would route to `destination`.
  * Returns 0 with its name in `iface`, or -ENETUNREACH, or another negative errno.
  */
 int nexthop_interface_to(const struct address *destination, char iface[static 16])
-        __attribute__((warn_unused_result));
+	__attribute__((warn_unused_result));

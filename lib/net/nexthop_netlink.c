@@ -5,12 +5,12 @@
  */
 #include "net/nexthop.h"
 
+#include "net/addresses.h"
 #include "net/neighbours.h"
 #include "net/netlink.h"
 #include "net/routes.h"
 
 #include <errno.h>
-#include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
@@ -28,15 +28,6 @@
 #define EVENTS_MAX 256
 /* The kernel's socket buffer for events: some thousands of them before any is lost. */
 #define EVENTS_BUFFER_LEN (1 << 20)
-/* The whole host's addresses; those beyond are not recognised as ours. */
-#define HOST_ADDRESSES_MAX 1024
-
-/* An address of this host. */
-struct host_address {
-	struct address address;
-	uint32_t ifindex;
-};
-
 struct nexthops_netlink {
 	struct nexthops nexthops; /* its `fd` is an epoll of the two below */
 	struct mnl_socket *events;
@@ -49,8 +40,7 @@ struct nexthops_netlink {
 	uint16_t hardware; /* ARPHRD_* */
 	uint8_t mac[6];
 	uint32_t mtu;
-	struct host_address *addresses; /* HOST_ADDRESSES_MAX */
-	size_t address_count;
+	struct addresses addresses;
 	struct routes routes;
 	struct neighbours neighbours;
 };
@@ -85,46 +75,6 @@ link_read(struct nexthops_netlink *self, const struct nlmsghdr *message)
 		memcpy(self->mac, mnl_attr_get_payload(mac), sizeof(self->mac));
 }
 
-static void
-address_remove(struct nexthops_netlink *self, const struct host_address *gone)
-{
-	for (size_t i = 0; i < self->address_count; i++) {
-		struct host_address *known = &self->addresses[i];
-		if (known->ifindex == gone->ifindex &&
-		        address_equal(&known->address, &gone->address)) {
-			*known = self->addresses[--self->address_count];
-			return;
-		}
-	}
-}
-
-static void
-address_read(struct nexthops_netlink *self, const struct nlmsghdr *message)
-{
-	const struct ifaddrmsg *header = mnl_nlmsg_get_payload(message);
-	const struct nlattr *attributes[IFA_MAX + 1];
-
-	netlink_attributes(message, sizeof(*header), attributes, IFA_MAX);
-	/* IFA_ADDRESS is the other end's on point-to-point links, which then have IFA_LOCAL. */
-	const struct nlattr *local = attributes[IFA_LOCAL] != NULL ? attributes[IFA_LOCAL]
-	                                                           : attributes[IFA_ADDRESS];
-	struct host_address entry = {
-	        .address = netlink_address(local, header->ifa_family),
-	        .ifindex = header->ifa_index,
-	};
-	if (entry.address.family == ADDRESS_NONE)
-		return;
-	uint32_t flags = attributes[IFA_FLAGS] != NULL ? netlink_u32(attributes[IFA_FLAGS])
-	                                               : header->ifa_flags;
-	/* Until duplicate address detection has passed, the address is not ours to use. */
-	bool tentative = (flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) != 0 &&
-	        (flags & IFA_F_OPTIMISTIC) == 0;
-	address_remove(self, &entry);
-	if (message->nlmsg_type == RTM_NEWADDR && !tentative &&
-	        self->address_count < HOST_ADDRESSES_MAX)
-		self->addresses[self->address_count++] = entry;
-}
-
 static int
 dump_read(const struct nlmsghdr *message, void *context)
 {
@@ -132,7 +82,7 @@ dump_read(const struct nlmsghdr *message, void *context)
 	if (message->nlmsg_type == RTM_NEWLINK)
 		link_read(self, message);
 	else if (message->nlmsg_type == RTM_NEWADDR)
-		address_read(self, message);
+		addresses_read(&self->addresses, message);
 	return MNL_CB_OK;
 }
 
@@ -149,7 +99,7 @@ state_read(struct nexthops_netlink *self)
 		return result;
 	}
 	do {
-		self->address_count = 0;
+		addresses_forget(&self->addresses);
 		memset(&request, 0, sizeof(request));
 		netlink_begin(&request, RTM_GETADDR, NLM_F_DUMP, sizeof(struct ifaddrmsg));
 		result = netlink_ask(&self->netlink, &request, dump_read, self);
@@ -176,7 +126,7 @@ event_read(const struct nlmsghdr *message, void *context)
 		return MNL_CB_OK;
 	case RTM_NEWADDR:
 	case RTM_DELADDR:
-		address_read(self, message);
+		addresses_read(&self->addresses, message);
 		break;
 	case RTM_NEWLINK:
 	case RTM_DELLINK:
@@ -202,7 +152,7 @@ resync(struct nexthops_netlink *self)
 	int result = state_read(self);
 	if (result < 0)
 		log_warning(self->log, "%s: cannot read the interface's state: %s", self->iface,
-		        strerror(-result));
+			strerror(-result));
 	routes_forget(&self->routes);
 	neighbours_resync(&self->neighbours);
 }
@@ -250,15 +200,6 @@ netlink_process(struct nexthops *nexthops)
 	return effect.changed ? 1 : 0;
 }
 
-static bool
-address_is_ours(const struct nexthops_netlink *self, const struct address *address)
-{
-	for (size_t i = 0; i < self->address_count; i++)
-		if (address_equal(&self->addresses[i].address, address))
-			return true;
-	return false;
-}
-
 static int
 name_read(const struct nlmsghdr *message, void *context)
 {
@@ -284,7 +225,7 @@ static bool
 is_link_local(const struct address *address)
 {
 	return address->family == ADDRESS_IPV6 && address->bytes[0] == 0xfe &&
-	        (address->bytes[1] & 0xc0) == 0x80;
+		(address->bytes[1] & 0xc0) == 0x80;
 }
 
 /* The kernel calls them unreachable if it has no default route; a subnet's broadcast it knows. */
@@ -299,7 +240,7 @@ is_multicast_or_broadcast(const struct address *address)
 
 static void
 netlink_resolve(struct nexthops *nexthops, const struct address *destination, uint32_t scope_id,
-        const struct address *source, struct nexthop *nexthop)
+	const struct address *source, struct nexthop *nexthop)
 {
 	struct nexthops_netlink *self = of_nexthops(nexthops);
 	uint32_t out_ifindex = 0;
@@ -314,11 +255,11 @@ netlink_resolve(struct nexthops *nexthops, const struct address *destination, ui
 	if (is_link_local(destination))
 		out_ifindex = scope_id != 0 ? scope_id : nexthops->ifindex;
 	if (source != NULL &&
-	        (source->family != destination->family || !address_is_ours(self, source)))
+		(source->family != destination->family || !addresses_has(&self->addresses, source)))
 		source = NULL;
 
-	struct route route = routes_find(
-	        &self->routes, &self->netlink, destination, out_ifindex, source);
+	struct route route =
+		routes_find(&self->routes, &self->netlink, destination, out_ifindex, source);
 	if (route.kind == ROUTE_LOCAL) {
 		nexthop->state = NEXTHOP_LOCAL;
 		return;
@@ -344,11 +285,7 @@ static size_t
 netlink_local(const struct nexthops *nexthops, struct address addresses[], size_t max)
 {
 	const struct nexthops_netlink *self = (const struct nexthops_netlink *)nexthops;
-	size_t count = 0;
-	for (size_t i = 0; i < self->address_count && count < max; i++)
-		if (self->addresses[i].ifindex == nexthops->ifindex)
-			addresses[count++] = self->addresses[i].address;
-	return count;
+	return addresses_of(&self->addresses, nexthops->ifindex, addresses, max);
 }
 
 static void
@@ -365,36 +302,36 @@ netlink_destroy(struct nexthops *nexthops)
 		close(self->refresh_timer);
 	if (nexthops->fd >= 0)
 		close(nexthops->fd);
-	free(self->addresses);
+	addresses_fini(&self->addresses);
 	free(self);
 }
 
 static const struct nexthops_ops netlink_ops = {
-        .resolve = netlink_resolve,
-        .process = netlink_process,
-        .local = netlink_local,
-        .destroy = netlink_destroy,
+	.resolve = netlink_resolve,
+	.process = netlink_process,
+	.local = netlink_local,
+	.destroy = netlink_destroy,
 };
 
 static int
 events_open(struct nexthops_netlink *self)
 {
 	static const int groups[] = {RTNLGRP_LINK, RTNLGRP_NEIGH, RTNLGRP_IPV4_IFADDR,
-	        RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV4_RULE,
-	        RTNLGRP_IPV6_RULE, RTNLGRP_NEXTHOP};
+		RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV4_RULE,
+		RTNLGRP_IPV6_RULE, RTNLGRP_NEXTHOP};
 	int len = EVENTS_BUFFER_LEN;
 
 	self->events = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (self->events == NULL || mnl_socket_bind(self->events, 0, MNL_SOCKET_AUTOPID) < 0)
 		return -errno;
 	if (setsockopt(mnl_socket_get_fd(self->events), SOL_SOCKET, SO_RCVBUFFORCE, &len,
-	            sizeof(len)) < 0)
+		    sizeof(len)) < 0)
 		setsockopt(
-		        mnl_socket_get_fd(self->events), SOL_SOCKET, SO_RCVBUF, &len, sizeof(len));
+			mnl_socket_get_fd(self->events), SOL_SOCKET, SO_RCVBUF, &len, sizeof(len));
 	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
 		int group = groups[i];
 		int result = mnl_socket_setsockopt(
-		        self->events, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group));
+			self->events, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group));
 		/* Kernels before 5.3 have no next-hop objects, and so no events of them. */
 		if (result < 0 && group != RTNLGRP_NEXTHOP)
 			return -errno;
@@ -411,10 +348,10 @@ poll_open(struct nexthops_netlink *self)
 	self->refresh_timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	self->nexthops.fd = epoll_create1(EPOLL_CLOEXEC);
 	if (self->refresh_timer < 0 || self->nexthops.fd < 0 ||
-	        timerfd_settime(self->refresh_timer, 0, &period, NULL) < 0 ||
-	        epoll_ctl(self->nexthops.fd, EPOLL_CTL_ADD, self->refresh_timer, &readable) < 0 ||
-	        epoll_ctl(self->nexthops.fd, EPOLL_CTL_ADD, mnl_socket_get_fd(self->events),
-	                &readable) < 0)
+		timerfd_settime(self->refresh_timer, 0, &period, NULL) < 0 ||
+		epoll_ctl(self->nexthops.fd, EPOLL_CTL_ADD, self->refresh_timer, &readable) < 0 ||
+		epoll_ctl(self->nexthops.fd, EPOLL_CTL_ADD, mnl_socket_get_fd(self->events),
+			&readable) < 0)
 		return -errno;
 	return 0;
 }
@@ -434,10 +371,9 @@ nexthops_netlink_create(const char *iface, const struct log *log, struct nexthop
 	self->refresh_timer = -1;
 	self->log = log;
 	strncpy(self->iface, iface, sizeof(self->iface) - 1);
-	self->addresses = calloc(HOST_ADDRESSES_MAX, sizeof(self->addresses[0]));
 
 	/* Events first: what changes while the state is read is then reported afterwards. */
-	int result = self->addresses != NULL ? netlink_open(&self->netlink) : -ENOMEM;
+	int result = netlink_open(&self->netlink);
 	if (result == 0)
 		result = events_open(self);
 	if (result == 0)
@@ -446,15 +382,15 @@ nexthops_netlink_create(const char *iface, const struct log *log, struct nexthop
 		result = state_read(self);
 	if (result < 0) {
 		log_error(log, "%s: cannot follow the interface by netlink: %s", iface,
-		        strerror(-result));
+			strerror(-result));
 		netlink_destroy(&self->nexthops);
 		return result;
 	}
 	if (self->hardware != ARPHRD_ETHER) {
 		log_error(log,
-		        "%s is not an Ethernet interface; the underlay must be one (give another "
-		        "with --underlay)",
-		        iface);
+			"%s is not an Ethernet interface; the underlay must be one (give another "
+			"with --underlay)",
+			iface);
 		netlink_destroy(&self->nexthops);
 		return -ENOTSUP;
 	}

@@ -19,11 +19,11 @@ struct nexthops_static {
 
 static void
 static_resolve(struct nexthops *nexthops, const struct address *destination, uint32_t scope_id,
-        const struct address *source, struct nexthop *nexthop)
+	const struct address *source, struct nexthop *nexthop)
 {
 	const struct nexthops_static *self = (const struct nexthops_static *)nexthops;
-	const struct address *own = destination->family == ADDRESS_IPV4 ? &self->source4
-	                                                                : &self->source6;
+	const struct address *own =
+		destination->family == ADDRESS_IPV4 ? &self->source4 : &self->source6;
 
 	*nexthop = (struct nexthop){.state = NEXTHOP_NO_ROUTE};
 	if (destination->family == ADDRESS_NONE || own->family == ADDRESS_NONE)
@@ -60,15 +60,15 @@ static_destroy(struct nexthops *nexthops)
 }
 
 static const struct nexthops_ops static_ops = {
-        .resolve = static_resolve,
-        .process = static_process,
-        .local = static_local,
-        .destroy = static_destroy,
+	.resolve = static_resolve,
+	.process = static_process,
+	.local = static_local,
+	.destroy = static_destroy,
 };
 
 struct nexthops *
 nexthops_static_create(const uint8_t source_mac[6], const uint8_t destination_mac[6],
-        const struct address *source4, const struct address *source6, uint32_t mtu)
+	const struct address *source4, const struct address *source6, uint32_t mtu)
 {
 	struct nexthops_static *self = calloc(1, sizeof(*self));
 	if (self == NULL)

@@ -22,9 +22,9 @@ struct port;
 /* What a backend supplies; see the functions of the same names below. */
 struct port_ops {
 	uint16_t (*receive)(
-	        struct port *port, uint16_t queue, struct rte_mbuf *mbufs[], uint16_t count);
+		struct port *port, uint16_t queue, struct rte_mbuf *mbufs[], uint16_t count);
 	uint16_t (*transmit)(
-	        struct port *port, uint16_t queue, struct rte_mbuf *mbufs[], uint16_t count);
+		struct port *port, uint16_t queue, struct rte_mbuf *mbufs[], uint16_t count);
 	void (*close)(struct port *port);
 };
 
@@ -65,7 +65,7 @@ void port_close(struct port *port);
  * what is wrong and what to do. Needs EAL to be up.
  */
 int port_vdev_open(const char *device, uint16_t queue_count, struct rte_mempool *pool,
-        const struct log *log, struct port **port) __attribute__((warn_unused_result));
+	const struct log *log, struct port **port) __attribute__((warn_unused_result));
 
 /*
  * port_af_packet_open is port_vdev_open for net_af_packet on the kernel's interface `iface`, with
@@ -73,7 +73,7 @@ int port_vdev_open(const char *device, uint16_t queue_count, struct rte_mempool 
  * is no such interface, -ENETDOWN if it is down.
  */
 int port_af_packet_open(const char *iface, uint16_t queue_count, struct rte_mempool *pool,
-        const struct log *log, struct port **port) __attribute__((warn_unused_result));
+	const struct log *log, struct port **port) __attribute__((warn_unused_result));
 
 /*
  * port_memory_pair makes two ports joined back to back: what one transmits on a queue the other
@@ -82,7 +82,7 @@ int port_af_packet_open(const char *iface, uint16_t queue_count, struct rte_memp
  * (02:00:00:00:00:01 and :02). Each end of a queue has one user. Returns 0 or -ENOMEM.
  */
 int port_memory_pair(const char *name, uint16_t queue_count, unsigned depth, bool ethernet,
-        struct port *ends[2]) __attribute__((warn_unused_result));
+	struct port *ends[2]) __attribute__((warn_unused_result));
 
 /* port_memory_pending returns how many packets wait to be received on the queue (any thread). */
 unsigned port_memory_pending(const struct port *port, uint16_t queue);

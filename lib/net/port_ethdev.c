@@ -67,9 +67,9 @@ ethdev_close(struct port *port)
 }
 
 static const struct port_ops ethdev_ops = {
-        .receive = ethdev_receive,
-        .transmit = ethdev_transmit,
-        .close = ethdev_close,
+	.receive = ethdev_receive,
+	.transmit = ethdev_transmit,
+	.close = ethdev_close,
 };
 
 /* What the kernel says about an interface. */
@@ -86,6 +86,7 @@ iface_facts_read(const char *iface, struct iface_facts *facts)
 	int result = 0;
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
+	*facts = (struct iface_facts){0};
 	if (fd < 0)
 		return -errno;
 	strncpy(request.ifr_name, iface, sizeof(request.ifr_name) - 1);
@@ -115,7 +116,7 @@ mtu_of(uint16_t id, unsigned ifindex)
 	uint16_t mtu = RTE_ETHER_MTU;
 
 	if (ifindex != 0 && if_indextoname(ifindex, iface) != NULL &&
-	        iface_facts_read(iface, &facts) == 0)
+		iface_facts_read(iface, &facts) == 0)
 		return facts.mtu <= UINT16_MAX ? (uint16_t)facts.mtu : UINT16_MAX;
 	(void)rte_eth_dev_get_mtu(id, &mtu);
 	return mtu;
@@ -152,9 +153,9 @@ ethdev_start(struct port_ethdev *self, struct rte_mempool *pool, const struct lo
 		goto fail;
 	if (queue_count > info.max_rx_queues || queue_count > info.max_tx_queues) {
 		log_error(log,
-		        "%s has %u receive and %u transmit queues, but %u are needed, one for each "
-		        "lane: use fewer lanes or ask the device for more queues",
-		        self->device, info.max_rx_queues, info.max_tx_queues, queue_count);
+			"%s has %u receive and %u transmit queues, but %u are needed, one for each "
+			"lane: use fewer lanes or ask the device for more queues",
+			self->device, info.max_rx_queues, info.max_tx_queues, queue_count);
 		return -ENOSPC;
 	}
 	result = rte_eth_dev_configure(self->id, queue_count, queue_count, &conf);
@@ -180,15 +181,15 @@ device_add(struct port_ethdev *self, const char *arguments, const struct log *lo
 	/* EAL takes a device that exists for done, and we would reconfigure it under its user. */
 	if (rte_eth_dev_get_port_by_name(self->device, &self->id) == 0) {
 		log_error(log, "the device %s exists already: give this one another number",
-		        self->device);
+			self->device);
 		return -EEXIST;
 	}
 	int result = rte_eal_hotplug_add("vdev", self->device, arguments);
 	if (result < 0) {
 		log_error(log,
-		        "DPDK cannot create the device %s,%s: %s; see its own messages above, and "
-		        "check the driver's name and arguments",
-		        self->device, arguments, rte_strerror(-result));
+			"DPDK cannot create the device %s,%s: %s; see its own messages above, and "
+			"check the driver's name and arguments",
+			self->device, arguments, rte_strerror(-result));
 		return result;
 	}
 	if (rte_eth_dev_get_port_by_name(self->device, &self->id) < 0) {
@@ -201,7 +202,7 @@ device_add(struct port_ethdev *self, const char *arguments, const struct log *lo
 
 int
 port_vdev_open(const char *device, uint16_t queue_count, struct rte_mempool *pool,
-        const struct log *log, struct port **port)
+	const struct log *log, struct port **port)
 {
 	const size_t name_len = strcspn(device, ",");
 	const char *arguments = device[name_len] == ',' ? device + name_len + 1 : "";
@@ -213,7 +214,7 @@ port_vdev_open(const char *device, uint16_t queue_count, struct rte_mempool *poo
 	}
 	if (strncmp(device, tun_driver, sizeof(tun_driver) - 1) == 0) {
 		log_error(
-		        log, "%s has no Ethernet header, which a port needs: use net_tap", device);
+			log, "%s has no Ethernet header, which a port needs: use net_tap", device);
 		return -ENOTSUP;
 	}
 	struct port_ethdev *self = calloc(1, sizeof(*self));
@@ -274,34 +275,34 @@ af_packet_ring_for(unsigned mtu)
 	const unsigned frames = RTE_MIN(AF_PACKET_QUEUE_LEN / frame_len, AF_PACKET_FRAMES_MAX);
 
 	return (struct af_packet_ring){
-	        .frame_len = frame_len,
-	        .block_len = block_len,
-	        .frame_count = RTE_MAX(frames / per_block, 1U) * per_block,
+		.frame_len = frame_len,
+		.block_len = block_len,
+		.frame_count = RTE_MAX(frames / per_block, 1U) * per_block,
 	};
 }
 
 int
 port_af_packet_open(const char *iface, uint16_t queue_count, struct rte_mempool *pool,
-        const struct log *log, struct port **port)
+	const struct log *log, struct port **port)
 {
 	struct iface_facts facts;
 	char device[256];
 
 	if (strlen(iface) >= IF_NAMESIZE || strpbrk(iface, ",=") != NULL) {
 		log_error(log, "\"%s\" is not the name of a network interface that DPDK takes",
-		        iface);
+			iface);
 		return -EINVAL;
 	}
 	int result = iface_facts_read(iface, &facts);
 	if (result < 0) {
 		log_error(log, "%s: %s", iface,
-		        result == -ENODEV ? "there is no such network interface"
-		                          : strerror(-result));
+			result == -ENODEV ? "there is no such network interface"
+					  : strerror(-result));
 		return result;
 	}
 	if (!facts.ethernet) {
 		log_error(
-		        log, "%s is not an Ethernet interface, which the underlay must be", iface);
+			log, "%s is not an Ethernet interface, which the underlay must be", iface);
 		return -ENOTSUP;
 	}
 	if (!facts.up) {
@@ -312,13 +313,13 @@ port_af_packet_open(const char *iface, uint16_t queue_count, struct rte_mempool 
 	const unsigned room = rte_pktmbuf_data_room_size(pool) - RTE_PKTMBUF_HEADROOM;
 	if (ring.frame_len - AF_PACKET_HEADER > room) {
 		log_error(log,
-		        "%s has an MTU of %u: packet buffers need room for %u bytes and have %u",
-		        iface, facts.mtu, ring.frame_len - AF_PACKET_HEADER, room);
+			"%s has an MTU of %u: packet buffers need room for %u bytes and have %u",
+			iface, facts.mtu, ring.frame_len - AF_PACKET_HEADER, room);
 		return -EMSGSIZE;
 	}
 	snprintf(device, sizeof(device),
-	        "net_af_packet_%s,iface=%s,qpairs=%u,framesz=%u,blocksz=%u,framecnt=%u,"
-	        "qdisc_bypass=1",
-	        iface, iface, queue_count, ring.frame_len, ring.block_len, ring.frame_count);
+		"net_af_packet_%s,iface=%s,qpairs=%u,framesz=%u,blocksz=%u,framecnt=%u,"
+		"qdisc_bypass=1",
+		iface, iface, queue_count, ring.frame_len, ring.block_len, ring.frame_count);
 	return port_vdev_open(device, queue_count, pool, log, port);
 }

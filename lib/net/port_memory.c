@@ -34,7 +34,7 @@ memory_receive(struct port *port, uint16_t queue, struct rte_mbuf *mbufs[], uint
 {
 	struct port_memory *self = (struct port_memory *)port;
 	return (uint16_t)rte_ring_sc_dequeue_burst(
-	        self->receive[queue], (void **)mbufs, count, NULL);
+		self->receive[queue], (void **)mbufs, count, NULL);
 }
 
 static uint16_t
@@ -42,7 +42,7 @@ memory_transmit(struct port *port, uint16_t queue, struct rte_mbuf *mbufs[], uin
 {
 	struct port_memory *self = (struct port_memory *)port;
 	return (uint16_t)rte_ring_sp_enqueue_burst(
-	        self->transmit[queue], (void *const *)mbufs, count, NULL);
+		self->transmit[queue], (void *const *)mbufs, count, NULL);
 }
 
 static void
@@ -75,9 +75,9 @@ memory_close(struct port *port)
 }
 
 static const struct port_ops memory_ops = {
-        .receive = memory_receive,
-        .transmit = memory_transmit,
-        .close = memory_close,
+	.receive = memory_receive,
+	.transmit = memory_transmit,
+	.close = memory_close,
 };
 
 /* In memory of our own and not by rte_ring_create(): no name to be unique, no memzone. */
@@ -94,7 +94,7 @@ ring_create(unsigned depth)
 		return NULL;
 	memset(ring, 0, aligned);
 	if (rte_ring_init(ring, "memory", depth, RING_F_SP_ENQ | RING_F_SC_DEQ | RING_F_EXACT_SZ) !=
-	        0) {
+		0) {
 		free(ring);
 		return NULL;
 	}
@@ -120,7 +120,7 @@ end_init(struct memory_pair *pair, unsigned end, const char *name, bool ethernet
 
 int
 port_memory_pair(
-        const char *name, uint16_t queue_count, unsigned depth, bool ethernet, struct port *ends[2])
+	const char *name, uint16_t queue_count, unsigned depth, bool ethernet, struct port *ends[2])
 {
 	const size_t ring_count = 2 * (size_t)queue_count;
 	struct memory_pair *pair = calloc(1, sizeof(*pair));

@@ -93,7 +93,7 @@ route_read(const struct nlmsghdr *message, void *context)
 
 int
 route_ask(struct netlink *netlink, const struct address *destination, uint32_t out_ifindex,
-        const struct address *source, struct route *route)
+	const struct address *source, struct route *route)
 {
 	union netlink_request request = {0};
 	struct rtmsg *header = netlink_begin(&request, RTM_GETROUTE, 0, sizeof(*header));
@@ -133,10 +133,10 @@ question_compare(const void *a, const void *b)
 
 struct route
 routes_find(struct routes *routes, struct netlink *netlink, const struct address *destination,
-        uint32_t out_ifindex, const struct address *source)
+	uint32_t out_ifindex, const struct address *source)
 {
 	struct answer answer = {
-	        .question = {.destination = *destination, .out_ifindex = out_ifindex}};
+		.question = {.destination = *destination, .out_ifindex = out_ifindex}};
 	if (source != NULL)
 		answer.question.source = *source;
 	/* The question is the first member of every node. */

@@ -32,7 +32,7 @@ struct route {
  * errno if no answer was to be had (ROUTE_NONE is an answer).
  */
 int route_ask(struct netlink *netlink, const struct address *destination, uint32_t out_ifindex,
-        const struct address *source, struct route *route) __attribute__((warn_unused_result));
+	const struct address *source, struct route *route) __attribute__((warn_unused_result));
 
 /* Answers by question. */
 struct routes {
@@ -46,7 +46,7 @@ struct routes {
  * is ROUTE_NONE, not kept, and sets `failed`.
  */
 struct route routes_find(struct routes *routes, struct netlink *netlink,
-        const struct address *destination, uint32_t out_ifindex, const struct address *source);
+	const struct address *destination, uint32_t out_ifindex, const struct address *source);
 
 /* routes_forget empties it. */
 void routes_forget(struct routes *routes);

@@ -32,10 +32,10 @@ device_create(const char *name, const struct log *log, struct tun *tun)
 	if (tun->fd < 0) {
 		int error = -errno;
 		log_error(log, "cannot open /dev/net/tun for the host device %s: %s%s", name,
-		        strerror(-error),
-		        error == -ENOENT ? " (in a container, give it the device: --device "
-		                           "/dev/net/tun)"
-		                         : "");
+			strerror(-error),
+			error == -ENOENT ? " (in a container, give it the device: --device "
+					   "/dev/net/tun)"
+					 : "");
 		return error;
 	}
 	strncpy(request.ifr_name, name, sizeof(request.ifr_name) - 1);
@@ -44,7 +44,7 @@ device_create(const char *name, const struct log *log, struct tun *tun)
 	if (ioctl(tun->fd, TUNSETIFF, &request) < 0) {
 		int error = -errno;
 		log_error(log, "cannot create the host device %s: %s%s", name, strerror(-error),
-		        error == -EPERM ? " (CAP_NET_ADMIN is needed)" : "");
+			error == -EPERM ? " (CAP_NET_ADMIN is needed)" : "");
 		return error;
 	}
 	memcpy(tun->name, request.ifr_name, sizeof(tun->name));
@@ -87,8 +87,8 @@ static int
 address_add(struct netlink *netlink, uint32_t ifindex, const struct prefix *prefix)
 {
 	union netlink_request request = {0};
-	struct ifaddrmsg *header = netlink_begin(
-	        &request, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, sizeof(*header));
+	struct ifaddrmsg *header =
+		netlink_begin(&request, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, sizeof(*header));
 	header->ifa_family = netlink_family(&prefix->address);
 	header->ifa_prefixlen = prefix->len;
 	header->ifa_index = ifindex;
@@ -102,7 +102,7 @@ address_add(struct netlink *netlink, uint32_t ifindex, const struct prefix *pref
 
 static int
 device_configure(struct netlink *netlink, const struct tun *tun, uint32_t mtu,
-        const struct prefix addresses[], size_t count, const struct log *log)
+	const struct prefix addresses[], size_t count, const struct log *log)
 {
 	char text[PREFIX_TEXT_MAX];
 
@@ -110,7 +110,7 @@ device_configure(struct netlink *netlink, const struct tun *tun, uint32_t mtu,
 	int result = link_set(netlink, tun->ifindex, mtu, false);
 	if (result < 0) {
 		log_error(log, "%s: the kernel refuses the MTU %u: %s", tun->name, mtu,
-		        strerror(-result));
+			strerror(-result));
 		return result;
 	}
 	for (size_t i = 0; i < count; i++) {
@@ -119,8 +119,8 @@ device_configure(struct netlink *netlink, const struct tun *tun, uint32_t mtu,
 			continue;
 		bool small = addresses[i].address.family == ADDRESS_IPV6 && mtu < IPV6_MTU_MIN;
 		log_error(log, "%s: the kernel refuses the address %s: %s%s", tun->name,
-		        prefix_format(&addresses[i], text), strerror(-result),
-		        small ? " (IPv6 needs an MTU of at least 1280)" : "");
+			prefix_format(&addresses[i], text), strerror(-result),
+			small ? " (IPv6 needs an MTU of at least 1280)" : "");
 		return result;
 	}
 	result = link_set(netlink, tun->ifindex, mtu, true);
@@ -131,7 +131,7 @@ device_configure(struct netlink *netlink, const struct tun *tun, uint32_t mtu,
 
 int
 tun_open(const char *name, uint32_t mtu, const struct prefix addresses[], size_t count,
-        const struct log *log, struct tun *tun)
+	const struct log *log, struct tun *tun)
 {
 	struct netlink netlink;
 
@@ -143,9 +143,9 @@ tun_open(const char *name, uint32_t mtu, const struct prefix addresses[], size_t
 	}
 	if (if_nametoindex(name) != 0) {
 		log_error(log,
-		        "an interface %s exists already: remove it, or name the host device "
-		        "otherwise (--host tun:NAME)",
-		        name);
+			"an interface %s exists already: remove it, or name the host device "
+			"otherwise (--host tun:NAME)",
+			name);
 		return -EBUSY;
 	}
 	int result = netlink_open(&netlink);
@@ -176,7 +176,7 @@ tun_set_mtu(const struct tun *tun, uint32_t mtu)
 
 static int
 route_change(struct netlink *netlink, const struct tun *tun, const struct prefix *prefix,
-        uint16_t type, uint16_t flags)
+	uint16_t type, uint16_t flags)
 {
 	union netlink_request request = {0};
 	struct rtmsg *route = netlink_begin(&request, type, flags, sizeof(*route));
@@ -212,8 +212,8 @@ route_match(const struct nlmsghdr *message, void *context)
 	netlink_attributes(message, sizeof(*header), attributes, RTA_MAX);
 	struct address destination = netlink_address(attributes[RTA_DST], header->rtm_family);
 	if (netlink_u32(attributes[RTA_OIF]) == search->ifindex &&
-	        header->rtm_table == RT_TABLE_MAIN && header->rtm_dst_len == search->prefix->len &&
-	        address_equal(&destination, &search->prefix->address))
+		header->rtm_table == RT_TABLE_MAIN && header->rtm_dst_len == search->prefix->len &&
+		address_equal(&destination, &search->prefix->address))
 		search->found = true;
 	return MNL_CB_OK;
 }

@@ -24,7 +24,7 @@ struct tun {
  * errno with one line in `log`: -EBUSY if an interface of that name exists.
  */
 int tun_open(const char *name, uint32_t mtu, const struct prefix addresses[], size_t count,
-        const struct log *log, struct tun *tun) __attribute__((warn_unused_result));
+	const struct log *log, struct tun *tun) __attribute__((warn_unused_result));
 
 /* tun_set_mtu changes the device's MTU. Returns 0 or a negative errno. */
 int tun_set_mtu(const struct tun *tun, uint32_t mtu) __attribute__((warn_unused_result));
@@ -35,9 +35,9 @@ int tun_set_mtu(const struct tun *tun, uint32_t mtu) __attribute__((warn_unused_
  * tun_route_remove takes back what tun_route_add has added; 0 also if there is nothing.
  */
 int tun_route_add(const struct tun *tun, const struct prefix *prefix)
-        __attribute__((warn_unused_result));
+	__attribute__((warn_unused_result));
 int tun_route_remove(const struct tun *tun, const struct prefix *prefix)
-        __attribute__((warn_unused_result));
+	__attribute__((warn_unused_result));
 
 /* tun_read and tun_write move one packet; the number of bytes, 0 if none is there, or -errno. */
 ssize_t tun_read(const struct tun *tun, void *packet, size_t size);

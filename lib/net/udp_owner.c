@@ -27,8 +27,8 @@ inode_find(const char *table, uint16_t port, unsigned long *inode)
 		unsigned local_port;
 		/* sl local rem st tx:rx tr:tm retrnsmt uid timeout inode */
 		found = sscanf(line, "%*d: %*[0-9A-Fa-f]:%x %*s %*s %*s %*s %*s %*s %*s %lu",
-		                &local_port, inode) == 2 &&
-		        local_port == port;
+				&local_port, inode) == 2 &&
+			local_port == port;
 	}
 	(void)fclose(file);
 	return found;
@@ -79,12 +79,12 @@ udp_owner_find(uint16_t port, char text[static UDP_OWNER_TEXT_MAX])
 	unsigned long inode;
 	char socket_link[64];
 
-	strcpy(text, "another program");
+	snprintf(text, UDP_OWNER_TEXT_MAX, "another program");
 	if (!inode_find("/proc/thread-self/net/udp", port, &inode) &&
-	        !inode_find("/proc/thread-self/net/udp6", port, &inode))
+		!inode_find("/proc/thread-self/net/udp6", port, &inode))
 		return;
 	if (inode == 0) {
-		strcpy(text, "the kernel (a WireGuard or other tunnel interface)");
+		snprintf(text, UDP_OWNER_TEXT_MAX, "the kernel (a WireGuard or other tunnel)");
 		return;
 	}
 	snprintf(socket_link, sizeof(socket_link), "socket:[%lu]", inode);
@@ -93,7 +93,7 @@ udp_owner_find(uint16_t port, char text[static UDP_OWNER_TEXT_MAX])
 		return;
 	for (const struct dirent *entry; (entry = readdir(proc)) != NULL;) {
 		if (!isdigit((unsigned char)entry->d_name[0]) ||
-		        !process_has(entry->d_name, socket_link))
+			!process_has(entry->d_name, socket_link))
 			continue;
 		process_describe(entry->d_name, text);
 		break;
