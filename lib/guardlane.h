@@ -62,8 +62,8 @@ struct gl_config;
  * log, as "file:line: error: what is wrong, and what to do"; warnings too. Returns NULL if there
  * was any error.
  */
-struct gl_config *gl_config_load(const char *private_path, const char *public_path,
-	const struct gl_log *log);
+struct gl_config *
+gl_config_load(const char *private_path, const char *public_path, const struct gl_log *log);
 
 /* gl_config_destroy wipes and frees it. NULL is ignored. */
 void gl_config_destroy(struct gl_config *config);

@@ -42,7 +42,8 @@ struct run {
 };
 
 struct batch {
-	uint64_t live; /* packets that are still on their way; see batch_drop, batch_end, out_stage */
+	/* Packets that are still on their way; see batch_drop, batch_end, out_stage. */
+	uint64_t live;
 	uint64_t now_ns; /* boot clock, read once for the batch */
 	unsigned count;
 	unsigned run_count;
@@ -52,8 +53,9 @@ struct batch {
 };
 
 /* MASK_FOREACH(i, mask) runs its body for every set bit of a 64-bit mask, lowest first. */
-#define MASK_FOREACH(i, mask)                                                                      \
-	for (uint64_t left_##i = (mask), i; left_##i != 0 && (i = (uint64_t)__builtin_ctzll(left_##i), 1);   \
+#define MASK_FOREACH(i, mask) \
+	for (uint64_t left_##i = (mask), i; \
+		left_##i != 0 && (i = (uint64_t)__builtin_ctzll(left_##i), 1); \
 		left_##i &= left_##i - 1)
 
 struct lane;

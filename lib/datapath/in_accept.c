@@ -114,8 +114,7 @@ check_inner(struct packet *packet, const struct peer *peer, struct source_memo *
 }
 
 static void
-accept_run(struct lane *lane, struct batch *batch, const struct run *run,
-	struct source_memo *memo)
+accept_run(struct lane *lane, struct batch *batch, const struct run *run, struct source_memo *memo)
 {
 	struct peer_lane *counters = &run->peer->lanes[lane->settings.id];
 	uint64_t fresh;

@@ -57,8 +57,7 @@ judge(const struct directory *directory, struct rte_mbuf *mbuf, struct packet *p
 		break;
 	}
 	packet->tunnel = directory_tunnel(directory, outer->destination.port);
-	if (packet->tunnel == NULL ||
-		!directory_is_local(directory, &outer->destination.address))
+	if (packet->tunnel == NULL || !directory_is_local(directory, &outer->destination.address))
 		return FRAME_OTHER;
 	if (reported_bad(mbuf))
 		return FRAME_DROP;
@@ -113,8 +112,8 @@ in_receive(struct lane *lane, struct batch *batch)
 
 		if (i + PREFETCH_AHEAD < count)
 			rte_prefetch0(rte_pktmbuf_mtod(mbufs[i + PREFETCH_AHEAD], void *));
-		switch (contiguous(mbuf) ? judge(lane->directory, mbuf, packet, &reason) :
-					   FRAME_DROP) {
+		switch (contiguous(mbuf) ? judge(lane->directory, mbuf, packet, &reason)
+					 : FRAME_DROP) {
 		case FRAME_DATA:
 			batch_add(batch, mbuf);
 			continue;

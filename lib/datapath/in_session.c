@@ -54,8 +54,8 @@ in_session(struct lane *lane, struct batch *batch)
 			batch_drop(lane, batch, i, NULL, DROP_IN_UNKNOWN_INDEX);
 			continue;
 		}
-		packet->counter = load_le64(
-			packet->data + offsetof(struct message_data, counter_le64));
+		packet->counter =
+			load_le64(packet->data + offsetof(struct message_data, counter_le64));
 		if (!may_receive(session, batch->now_ns) ||
 			packet->counter >= REJECT_AFTER_MESSAGES) {
 			batch_drop(lane, batch, i, session->peer, DROP_IN_EXPIRED);

@@ -97,8 +97,7 @@ lane_round(struct lane *lane)
 
 	lane->wake_control = false;
 	lane->wake_inner = false;
-	lane->directory =
-		atomic_load_explicit(lane->settings.directory, memory_order_acquire);
+	lane->directory = atomic_load_explicit(lane->settings.directory, memory_order_acquire);
 	work = transmit_ready(lane);
 	work += out_ordered(lane, &lane->batch);
 	work += lane_in(lane);

@@ -88,7 +88,7 @@ lane_count_drop(struct lane *lane, struct peer *peer, enum drop_reason reason)
 		peer->lanes[lane->settings.id].drops[reason]++;
 }
 
-/* lane_want_session asks the handshake thread for a session of the peer, if that makes sense now. */
+/* lane_want_session asks the handshake thread for a session of the peer, if that makes sense. */
 static inline void
 lane_want_session(struct lane *lane, struct peer *peer, uint64_t now_ns)
 {

@@ -13,9 +13,9 @@ take_token(struct lane *lane, uint64_t now_ns)
 	const uint64_t earned = (now_ns - lane->icmp_refill_ns) / LANE_ICMP_INTERVAL_NS;
 
 	if (earned > 0) {
-		lane->icmp_tokens = earned + lane->icmp_tokens > LANE_ICMP_BURST ?
-			LANE_ICMP_BURST :
-			lane->icmp_tokens + (unsigned)earned;
+		lane->icmp_tokens = earned + lane->icmp_tokens > LANE_ICMP_BURST
+			? LANE_ICMP_BURST
+			: lane->icmp_tokens + (unsigned)earned;
 		lane->icmp_refill_ns = now_ns;
 	}
 	if (lane->icmp_tokens == 0)

@@ -35,6 +35,5 @@ out_seal(struct lane *lane, struct batch *batch)
 		return;
 	sealed = aead_seal(lane->settings.aead, texts, count);
 	MASK_FOREACH (k, ~sealed & (UINT64_MAX >> (64 - count)))
-		batch_drop(lane, batch, numbers[k], batch->packets[numbers[k]].peer,
-			DROP_OUT_SEAL);
+		batch_drop(lane, batch, numbers[k], batch->packets[numbers[k]].peer, DROP_OUT_SEAL);
 }

@@ -56,7 +56,7 @@ out_stage(struct lane *lane, struct batch *batch, unsigned i, struct peer *peer)
 	if (part->staged.count >= STAGED_MAX) {
 		staged_drop_oldest(lane, peer, DROP_OUT_STAGED_FULL);
 	} else if (lane->staged_count >= lane->settings.staged_max) {
-		/* Others fill the lane's share: the peer may trade its own oldest, no one else's. */
+		/* Others fill the lane's share: the peer may trade its own oldest only. */
 		if (part->staged.count == 0) {
 			batch_drop(lane, batch, i, peer, DROP_OUT_STAGED_FULL);
 			return;

@@ -72,8 +72,7 @@ void
 peer_install_responder(struct peer *peer, struct session *session)
 {
 	peer_promote(peer);
-	session_drop(
-		peer, atomic_exchange_explicit(&peer->next, session, memory_order_acq_rel));
+	session_drop(peer, atomic_exchange_explicit(&peer->next, session, memory_order_acq_rel));
 	set_previous(peer, NULL);
 }
 

@@ -37,8 +37,8 @@ reclaim_fini(struct reclaim *reclaim)
 }
 
 void
-reclaim_defer(struct reclaim *reclaim, struct reclaim_item *item,
-	void (*free)(struct reclaim_item *item))
+reclaim_defer(
+	struct reclaim *reclaim, struct reclaim_item *item, void (*free)(struct reclaim_item *item))
 {
 	item->free = free;
 	item->token = rte_rcu_qsbr_start(reclaim->qsbr);

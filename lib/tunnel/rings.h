@@ -15,7 +15,7 @@
 #define RINGS_READY_DEPTH 1024
 
 struct rings_lane {
-	/* control: puts peers with peer_lane.orders set; lane: takes. Never full: see rings_init. */
+	/* control: puts peers with peer_lane.orders set; lane: takes. Never full: rings_init. */
 	struct rte_ring *ordered;
 	/* control: puts whole frames (mbufs); lane: transmits them on the underlay. */
 	struct rte_ring *ready;

@@ -9,8 +9,8 @@
 #include <string.h>
 
 struct session *
-session_create(struct secret_arena *arena, struct peer *peer,
-	const struct noise_session_keys *keys, uint64_t now_ns)
+session_create(struct secret_arena *arena, struct peer *peer, const struct noise_session_keys *keys,
+	uint64_t now_ns)
 {
 	struct session *session = secret_take(arena);
 
@@ -31,7 +31,8 @@ session_create(struct secret_arena *arena, struct peer *peer,
 static void
 session_free(struct reclaim_item *item)
 {
-	struct session *session = (struct session *)((char *)item - offsetof(struct session, reclaim));
+	struct session *session =
+		(struct session *)((char *)item - offsetof(struct session, reclaim));
 
 	secret_give(session->arena, session);
 }

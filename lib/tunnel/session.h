@@ -24,7 +24,7 @@ struct session {
 	uint32_t local_index; /* receiver index in what comes to us */
 	uint32_t remote_index; /* receiver index in what we send */
 	bool initiator; /* we initiated it */
-	/* any: set. May be sent on: initiator from birth, responder from the first data received. */
+	/* any: set. May be sent on: initiator from birth, responder from the first data received */
 	_Atomic bool confirmed;
 	/* any: set. Never sent on again: the counters are used up, or the key was revoked. */
 	_Atomic bool send_closed;
@@ -51,11 +51,18 @@ struct session *session_create(struct secret_arena *arena, struct peer *peer,
 /* session_retire has the session wiped and freed when no lane can hold it. NULL is ignored. */
 void session_retire(struct session *session, struct reclaim *reclaim);
 
+/* session_age_ns: 0 also for a burst whose time was read just before the session was born. */
+static inline uint64_t
+session_age_ns(const struct session *session, uint64_t now_ns)
+{
+	return now_ns > session->birth_ns ? now_ns - session->birth_ns : 0;
+}
+
 /* session_alive tells whether the session is younger than REJECT_AFTER_TIME. */
 static inline bool
 session_alive(const struct session *session, uint64_t now_ns)
 {
-	return now_ns - session->birth_ns < REJECT_AFTER_TIME_NS;
+	return session_age_ns(session, now_ns) < REJECT_AFTER_TIME_NS;
 }
 
 /* session_sendable: confirmed, alive, and counters are left. */
@@ -99,14 +106,14 @@ session_wants_rekey_after_send(const struct session *session, uint64_t now_ns)
 {
 	return atomic_load_explicit(&session->send_counter, memory_order_relaxed) >
 		REKEY_AFTER_MESSAGES ||
-		(session->initiator && now_ns - session->birth_ns >= REKEY_AFTER_TIME_NS);
+		(session->initiator && session_age_ns(session, now_ns) >= REKEY_AFTER_TIME_NS);
 }
 
 /* session_wants_rekey_after_receive: initiator, 165 s old, and not asked for before. */
 static inline bool
 session_wants_rekey_after_receive(struct session *session, uint64_t now_ns)
 {
-	return session->initiator && now_ns - session->birth_ns >= REKEY_ON_RECEIVE_NS &&
+	return session->initiator && session_age_ns(session, now_ns) >= REKEY_ON_RECEIVE_NS &&
 		!atomic_load_explicit(&session->last_minute, memory_order_relaxed) &&
 		!atomic_exchange_explicit(&session->last_minute, true, memory_order_relaxed);
 }

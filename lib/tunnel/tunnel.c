@@ -40,7 +40,8 @@ tunnel_create(const struct tunnel_settings *settings)
 	atomic_init(&tunnel->indices, index_table_create(INDICES_AT_FIRST));
 	atomic_init(&tunnel->allowed_ips, allowed_ips_build(NULL, 0));
 	if (tunnel->sessions == NULL || tunnel->peers_memory == NULL || tunnel->keys == NULL ||
-		atomic_load(&tunnel->indices) == NULL || atomic_load(&tunnel->allowed_ips) == NULL) {
+		atomic_load(&tunnel->indices) == NULL ||
+		atomic_load(&tunnel->allowed_ips) == NULL) {
 		tunnel_destroy(tunnel);
 		errno = ENOMEM;
 		return NULL;
@@ -171,9 +172,9 @@ tunnel_add_peer(struct tunnel *tunnel, const uint8_t public_key[NOISE_KEY_LEN],
 	noise_remote_init(&peer->remote, &tunnel->identity, public_key, preshared_key);
 	cookie_jar_init(&peer->jar, public_key);
 	peer->allowed_ips = calloc(allowed_ips_count + 1, sizeof(*peer->allowed_ips));
-	error = peer->allowed_ips == NULL ?
-		-ENOMEM :
-		key_table_insert(tunnel->keys, peer->remote.public_key, peer);
+	error = peer->allowed_ips == NULL
+		? -ENOMEM
+		: key_table_insert(tunnel->keys, peer->remote.public_key, peer);
 	if (error != 0) {
 		free(peer->allowed_ips);
 		secret_give(tunnel->peers_memory, peer);

@@ -97,6 +97,5 @@ tunnel_find_inner(struct tunnel *tunnel, uint8_t version, const uint8_t *address
 	const struct allowed_ips *table =
 		atomic_load_explicit(&tunnel->allowed_ips, memory_order_acquire);
 
-	return version == 4 ? allowed_ips_find4(table, address) :
-			      allowed_ips_find6(table, address);
+	return version == 4 ? allowed_ips_find4(table, address) : allowed_ips_find6(table, address);
 }
