@@ -19,9 +19,14 @@ struct option_row {
 	const char *help;
 };
 
-#define TUNNEL_ROW(field, text, argument, help)                                                    \
-	{text, argument, offsetof(struct tunnel_options, field), help}
-#define ROW(field, text, argument, help) {text, argument, offsetof(struct options, field), help}
+#define TUNNEL_ROW(field, text, argument, help) \
+	{ \
+		text, argument, offsetof(struct tunnel_options, field), help \
+	}
+#define ROW(field, text, argument, help) \
+	{ \
+		text, argument, offsetof(struct options, field), help \
+	}
 
 /* What each tunnel has of its own: options of the first one, and keys of --tunnel. */
 static const struct option_row tunnel_rows[] = {
@@ -34,8 +39,8 @@ static const struct option_row tunnel_rows[] = {
 		"our address in the VPN, /24 unless it has a mask; else MITIGATOR_VPN_ADDRESS from "
 		"the environment, else from .env"),
 	TUNNEL_ROW(host, "host", "tun:NAME", "the host device; default tun:wg0"),
-	TUNNEL_ROW(listen_port, "listen-port", "PORT",
-		"UDP port of our own; else the private file's"),
+	TUNNEL_ROW(
+		listen_port, "listen-port", "PORT", "UDP port of our own; else the private file's"),
 	TUNNEL_ROW(peer_port, "peer-port", "PORT",
 		"UDP port of every endpoint; else the public file's"),
 };
@@ -118,9 +123,8 @@ options_parse(struct options *options, int argc, char *argv[])
 
 	memset(table, 0, sizeof(table));
 	for (size_t i = 0; i < tunnel_at; i++) {
-		const struct option_row *row = i < TUNNEL_ROW_COUNT ?
-			&tunnel_rows[i] :
-			&rows[i - TUNNEL_ROW_COUNT];
+		const struct option_row *row =
+			i < TUNNEL_ROW_COUNT ? &tunnel_rows[i] : &rows[i - TUNNEL_ROW_COUNT];
 
 		table[i].name = row->name;
 		table[i].has_arg = row->argument != NULL ? required_argument : no_argument;

@@ -135,8 +135,8 @@ plan_tunnel(struct plan *plan, const struct tunnel_options *options)
 	if (error != 0)
 		return error;
 	tunnel->host = options->host != NULL ? options->host : "tun:wg0";
-	tunnel->config = gl_config_load(
-		tunnel->places.private_conf, tunnel->places.public_conf, &plan->log);
+	tunnel->config =
+		gl_config_load(tunnel->places.private_conf, tunnel->places.public_conf, &plan->log);
 	if (tunnel->config == NULL)
 		return -EINVAL;
 	if (!gl_config_clustering(tunnel->config)) {
@@ -172,8 +172,8 @@ plan_underlay(struct plan *plan, const struct options *options)
 	plan_say(plan, GL_LOG_ERROR,
 		"no underlay is given and none can be found: %s; give --underlay "
 		"af_packet:INTERFACE",
-		error == -ENOENT ? "no peer has an endpoint that is an address" :
-				   "there is no route to the first peer");
+		error == -ENOENT ? "no peer has an endpoint that is an address"
+				 : "there is no route to the first peer");
 	return error;
 }
 

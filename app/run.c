@@ -65,8 +65,8 @@ say_ready(const struct plan *plan)
 
 		plan_say(plan, GL_LOG_INFO, "%s: %s, UDP port %u, %zu peers", tunnel->host,
 			tunnel->vpn_address,
-			tunnel->listen_port != 0 ? tunnel->listen_port :
-						   gl_config_listen_port(tunnel->config),
+			tunnel->listen_port != 0 ? tunnel->listen_port
+						 : gl_config_listen_port(tunnel->config),
 			gl_config_peer_count(tunnel->config));
 	}
 	plan_say(plan, GL_LOG_INFO, "ready: underlay %s, %d %s lane%s", plan->underlay,

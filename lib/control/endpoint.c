@@ -28,7 +28,8 @@ encap_same(const struct encap *a, const struct encap *b)
 {
 	return a != NULL && endpoint_equal(&a->remote, &b->remote) &&
 		endpoint_equal(&a->local, &b->local) && a->obstacle == b->obstacle &&
-		memcmp(&a->header, &b->header, sizeof(a->header)) == 0;
+		a->header.len == b->header.len &&
+		memcmp(a->header.bytes, b->header.bytes, a->header.len) == 0;
 }
 
 static void
@@ -94,7 +95,10 @@ endpoint_set(struct control *control, struct peer *peer, const struct endpoint *
 	const struct address *local)
 {
 	peer->endpoint = *remote;
-	peer->source = local == NULL ? (struct address){.family = ADDRESS_NONE} : *local;
+	if (local != NULL)
+		peer->source = *local;
+	else
+		peer->source = (struct address){.family = ADDRESS_NONE};
 	endpoint_refresh(control, peer);
 }
 

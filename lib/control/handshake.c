@@ -111,8 +111,19 @@ handshake_initiate(struct control *control, struct peer *peer, bool retry)
 
 	if (!retry)
 		timers_initiation_wanted(&peer->timers);
-	if (!timers_may_initiate(&peer->timers, now_ns) || peer->endpoint.port == 0)
+	if (peer->endpoint.port == 0)
 		return;
+	if (!timers_may_initiate(&peer->timers, now_ns)) {
+		/*
+		 * A retry meets the guard when a response went out since: initiations crossed, and
+		 * neither side can use its answer. T1 does not come again by itself, so the retry
+		 * is made up for, with jitter anew, lest both sides cross for ever.
+		 */
+		if (retry)
+			peer->initiate_ns = peer->timers.last_sent_handshake_ns + REKEY_TIMEOUT_NS +
+				random_u32() % REKEY_JITTER_NS;
+		return;
+	}
 	if (!endpoint_refresh(control, peer)) {
 		peer->initiate_ns = now_ns + NEXT_HOP_RETRY_NS;
 		atomic_store_explicit(
@@ -164,6 +175,7 @@ completed(struct control *control, struct peer *peer)
 	char key[KEY_ABBREVIATED_MAX];
 
 	timers_handshake_complete(&peer->timers);
+	peer->initiate_ns = 0;
 	if (peer->latest_handshake_ns == 0)
 		log_info(control->log, "peer %s: first handshake complete",
 			key_abbreviate(peer->remote.public_key, key));

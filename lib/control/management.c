@@ -15,9 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* RFC 8200: no link that carries IPv6 has less. */
-#define MTU_MIN 1280
-
 struct served_tunnel {
 	struct management_tunnel settings;
 	struct uapi *uapi;
@@ -144,7 +141,7 @@ inner_mtu(const struct management_tunnel *settings)
 	TAILQ_FOREACH (peer, &settings->tunnel->peers, entry)
 		if (peer->path_mtu != 0 && peer->path_mtu < mtu)
 			mtu = peer->path_mtu;
-	return mtu < MTU_MIN + TUNNEL_OVERHEAD ? MTU_MIN : mtu - TUNNEL_OVERHEAD;
+	return tunnel_mtu(mtu);
 }
 
 static void

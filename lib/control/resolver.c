@@ -271,6 +271,7 @@ resolver_destroy(struct resolver *resolver)
 	if (resolver == NULL)
 		return;
 	while (!LIST_EMPTY(&resolver->wanted))
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): the list no longer holds it */
 		wanted_free(LIST_FIRST(&resolver->wanted));
 	ev_io_stop(resolver->loop, &resolver->done);
 	close(resolver->done.fd);

@@ -270,18 +270,16 @@ static int
 listen_on(const struct sockaddr_un *address)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	mode_t mask;
-	int error = 0;
+	int error;
 
 	if (fd < 0)
 		return -errno;
-	mask = umask(0177);
-	if (bind(fd, (const struct sockaddr *)address, sizeof(*address)) != 0 ||
-		listen(fd, CLIENTS_MAX) != 0)
-		error = -errno;
-	umask(mask);
-	if (error == 0)
+	/* The file gets the socket's mode: it is never open to others, and umask is the host's. */
+	if (fchmod(fd, 0600) == 0 &&
+		bind(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 &&
+		listen(fd, CLIENTS_MAX) == 0)
 		return fd;
+	error = -errno;
 	close(fd);
 	return error;
 }
@@ -330,6 +328,7 @@ uapi_destroy(struct uapi *uapi)
 	if (uapi == NULL)
 		return;
 	while (!LIST_EMPTY(&uapi->clients))
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): the list no longer holds it */
 		client_close(LIST_FIRST(&uapi->clients));
 	ev_io_stop(uapi->loop, &uapi->listener);
 	close(uapi->listener.fd);

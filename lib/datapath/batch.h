@@ -52,11 +52,13 @@ struct batch {
 	struct packet packets[BATCH_MAX];
 };
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): i is declared */
 /* MASK_FOREACH(i, mask) runs its body for every set bit of a 64-bit mask, lowest first. */
 #define MASK_FOREACH(i, mask) \
 	for (uint64_t left_##i = (mask), i; \
 		left_##i != 0 && (i = (uint64_t)__builtin_ctzll(left_##i), 1); \
 		left_##i &= left_##i - 1)
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 struct lane;
 

@@ -66,7 +66,9 @@ judge(const struct directory *directory, struct rte_mbuf *mbuf, struct packet *p
 	packet->tos = outer->tos;
 	switch (message_classify(packet->data, packet->len)) {
 	case MESSAGE_DATA:
-		return FRAME_DATA;
+		*reason = DROP_IN_MESSAGE;
+		return packet->len <= AEAD_LEN_MAX + MESSAGE_DATA_OVERHEAD ? FRAME_DATA
+									   : FRAME_DROP;
 	case MESSAGE_INVALID:
 		*reason = DROP_IN_MESSAGE;
 		return FRAME_DROP;

@@ -223,21 +223,13 @@ make_tunnel(struct gateway *gateway, const struct gateway_tunnel_settings *setti
 	return tunnel;
 }
 
-static uint32_t
-inner_mtu(const struct gateway *gateway, const struct tunnel_config *config)
-{
-	const uint32_t mtu = gateway->settings.underlay->mtu;
-
-	if (config->mtu != 0)
-		return config->mtu;
-	return mtu > 1280 + TUNNEL_OVERHEAD ? mtu - TUNNEL_OVERHEAD : 1280;
-}
-
 int
 gateway_add_tunnel(struct gateway *gateway, const struct gateway_tunnel_settings *settings,
 	struct port **inner_end)
 {
-	const uint32_t mtu = inner_mtu(gateway, settings->config);
+	const uint32_t mtu = settings->config->mtu != 0
+		? settings->config->mtu
+		: tunnel_mtu(gateway->settings.underlay->mtu);
 	struct host_device *device = NULL;
 	struct tunnel *tunnel;
 	struct port *ends[2];

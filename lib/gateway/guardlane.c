@@ -17,9 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Buffers: room for a frame of the underlay with our headers before and padding and tag behind. */
-#define FRAME_ROOM 2048
-#define BUFFER_ROOM (RTE_PKTMBUF_HEADROOM + FRAME_ROOM)
+/* Buffers: room for a frame of the underlay, more where its MTU asks for it. */
+#define BUFFER_ROOM_MIN 2048
 #define BUFFER_CACHE 256
 #define CONTROL_BUFFERS 4096
 /* Of the memory, the part that the lanes' buffers may take; the rest is for rings and tables. */
@@ -138,46 +137,17 @@ gl_dotenv_get(const char *path, const char *name, char *value, size_t size)
 	return dotenv_get(path, name, value, size);
 }
 
-static struct rte_mempool *
-make_pool(const struct gl_gateway *gateway, const char *what, unsigned count, unsigned cache)
-{
-	char name[RTE_MEMPOOL_NAMESIZE];
-
-	/* Threads that may be preempted give buffers back: with relaxed tails no lane waits. */
-	snprintf(name, sizeof(name), "%s%x", what, (unsigned)((uintptr_t)gateway >> 4));
-	return rte_pktmbuf_pool_create_by_ops(
-		name, count, cache, 0, BUFFER_ROOM, (int)rte_socket_id(), "ring_mt_rts");
-}
-
-static int
-make_pools(struct gl_gateway *gateway, unsigned memory_mib)
-{
-	const size_t buffer_len = BUFFER_ROOM + sizeof(struct rte_mbuf) + RTE_CACHE_LINE_SIZE * 2;
-	size_t count = (size_t)memory_mib * 1024 * 1024 / 100 * BUFFERS_PERCENT / buffer_len;
-
-	if (count < LANE_BUFFERS_MIN + CONTROL_BUFFERS) {
-		log_error(&gateway->log,
-			"%u MiB of memory are too little for packet buffers; give more by --memory",
-			memory_mib);
-		return -ENOMEM;
-	}
-	count -= CONTROL_BUFFERS;
-	if (count > LANE_BUFFERS_MAX)
-		count = LANE_BUFFERS_MAX;
-	gateway->pool = make_pool(gateway, "lanes", (unsigned)count, BUFFER_CACHE);
-	gateway->control_pool = make_pool(gateway, "control", CONTROL_BUFFERS, 0);
-	if (gateway->pool != NULL && gateway->control_pool != NULL)
-		return 0;
-	log_error(&gateway->log, "no memory for %zu packet buffers: %s; give more by --memory",
-		count, rte_strerror(rte_errno));
-	return -ENOMEM;
-}
-
-/* The underlay port and what goes with the kernel's interface that it shares, if any. */
+/* What the underlay setting means. */
 struct underlay {
+	enum { UNDERLAY_AF_PACKET, UNDERLAY_VDEV } kind;
+	const char *device; /* of a vdev, with its arguments */
+	char iface[16]; /* the kernel's interface that it is, or shares addresses with */
+	/* The kernel's stack sees the same packets, and must be kept from answering them. */
+	bool held;
+	/* Opened in this order, and taken over by the gateway. */
+	struct hold *hold;
 	struct port *port;
 	struct nexthops *nexthops;
-	struct hold *hold;
 };
 
 /* Copies the value of iface= among a vdev's arguments. Returns whether there is one. */
@@ -194,65 +164,122 @@ vdev_iface(const char *device, char iface[16])
 }
 
 static int
-open_vdev(struct gl_gateway *gateway, const struct gl_gateway_settings *settings,
-	const char *device, struct underlay *underlay, char iface[16])
+parse_underlay(const struct gl_gateway_settings *settings, const struct log *log,
+	struct underlay *underlay)
 {
-	if (settings->underlay_interface != NULL) {
-		snprintf(iface, 16, "%s", settings->underlay_interface);
-	} else if (!vdev_iface(device, iface)) {
-		log_error(&gateway->log,
-			"underlay %s names no kernel interface; say by --underlay-interface whose "
-			"addresses and routes it shares",
-			settings->underlay);
+	const char *text = settings->underlay;
+
+	*underlay = (struct underlay){.kind = UNDERLAY_AF_PACKET, .held = true};
+	if (strncmp(text, "af_packet:", 10) == 0) {
+		snprintf(underlay->iface, sizeof(underlay->iface), "%s", text + 10);
+		return 0;
+	}
+	if (strncmp(text, "vdev:", 5) != 0) {
+		log_error(log,
+			"underlay \"%s\" is not of a known kind; give af_packet:INTERFACE or "
+			"vdev:STRING",
+			text);
 		return -EINVAL;
 	}
-	return port_vdev_open(device, (uint16_t)settings->lane_count, gateway->pool, &gateway->log,
-		&underlay->port);
+	underlay->kind = UNDERLAY_VDEV;
+	underlay->device = text + 5;
+	underlay->held = strncmp(underlay->device, "net_af_packet", 13) == 0;
+	if (settings->underlay_interface != NULL) {
+		snprintf(underlay->iface, sizeof(underlay->iface), "%s",
+			settings->underlay_interface);
+	} else if (!vdev_iface(underlay->device, underlay->iface)) {
+		log_error(log,
+			"underlay %s names no kernel interface; say by --underlay-interface whose "
+			"addresses and routes it shares",
+			text);
+		return -EINVAL;
+	}
+	return 0;
 }
 
+static struct rte_mempool *
+make_pool(const struct gl_gateway *gateway, const char *what, unsigned count, unsigned cache,
+	unsigned room)
+{
+	char name[RTE_MEMPOOL_NAMESIZE];
+
+	/* Threads that may be preempted give buffers back: with relaxed tails no lane waits. */
+	snprintf(name, sizeof(name), "%s%x", what, (unsigned)((uintptr_t)gateway >> 4));
+	return rte_pktmbuf_pool_create_by_ops(name, count, cache, 0,
+		(uint16_t)(RTE_PKTMBUF_HEADROOM + room), (int)rte_socket_id(), "ring_mt_rts");
+}
+
+static int
+make_pools(struct gl_gateway *gateway, unsigned memory_mib, unsigned room)
+{
+	const size_t buffer_len =
+		RTE_PKTMBUF_HEADROOM + room + sizeof(struct rte_mbuf) + RTE_CACHE_LINE_SIZE * 2;
+	size_t count = (size_t)memory_mib * 1024 * 1024 / 100 * BUFFERS_PERCENT / buffer_len;
+
+	if (count < LANE_BUFFERS_MIN + CONTROL_BUFFERS) {
+		log_error(&gateway->log,
+			"%u MiB of memory are too little for packet buffers of %zu bytes; give %zu "
+			"by --memory",
+			memory_mib, buffer_len,
+			((LANE_BUFFERS_MIN + CONTROL_BUFFERS) * buffer_len * 100 /
+					BUFFERS_PERCENT >>
+				20) +
+				1);
+		return -ENOMEM;
+	}
+	count -= CONTROL_BUFFERS;
+	if (count > LANE_BUFFERS_MAX)
+		count = LANE_BUFFERS_MAX;
+	gateway->pool = make_pool(gateway, "lanes", (unsigned)count, BUFFER_CACHE, room);
+	gateway->control_pool = make_pool(gateway, "control", CONTROL_BUFFERS, 0, room);
+	if (gateway->pool != NULL && gateway->control_pool != NULL)
+		return 0;
+	log_error(&gateway->log, "no memory for %zu packet buffers: %s; give more by --memory",
+		count, rte_strerror(rte_errno));
+	return -ENOMEM;
+}
+
+/* Held before it is opened: two gateways on one interface would share out its packets. */
 static int
 open_underlay(struct gl_gateway *gateway, const struct gl_gateway_settings *settings,
 	struct underlay *underlay)
 {
-	const char *name = settings->underlay;
-	char iface[16];
-	int error;
+	const uint16_t queues = (uint16_t)settings->lane_count;
+	unsigned room = BUFFER_ROOM_MIN;
+	int error = 0;
 
-	if (strncmp(name, "af_packet:", 10) == 0) {
-		snprintf(iface, sizeof(iface), "%s", name + 10);
-		/* Held before it is opened: two gateways on one interface would share packets. */
-		error = hold_create(iface, &gateway->log, &underlay->hold);
-		if (error == 0)
-			error = port_af_packet_open(iface, (uint16_t)settings->lane_count,
-				gateway->pool, &gateway->log, &underlay->port);
-	} else if (strncmp(name, "vdev:", 5) == 0) {
-		error = open_vdev(gateway, settings, name + 5, underlay, iface);
-		if (error == 0 && strstr(name, "net_af_packet") != NULL)
-			error = hold_create(iface, &gateway->log, &underlay->hold);
-	} else {
-		log_error(&gateway->log,
-			"underlay \"%s\" is not of a known kind; give af_packet:INTERFACE or "
-			"vdev:STRING",
-			name);
-		error = -EINVAL;
-	}
+	if (underlay->kind == UNDERLAY_AF_PACKET)
+		error = port_af_packet_room(underlay->iface, &gateway->log, &room);
+	if (error == 0)
+		error = make_pools(
+			gateway, settings->memory_mib, RTE_MAX(room, (unsigned)BUFFER_ROOM_MIN));
+	if (error == 0 && underlay->held)
+		error = hold_create(underlay->iface, &gateway->log, &underlay->hold);
 	if (error != 0)
 		return error;
-	return nexthops_netlink_create(iface, &gateway->log, &underlay->nexthops);
+	if (underlay->kind == UNDERLAY_AF_PACKET)
+		error = port_af_packet_open(
+			underlay->iface, queues, gateway->pool, &gateway->log, &underlay->port);
+	else
+		error = port_vdev_open(
+			underlay->device, queues, gateway->pool, &gateway->log, &underlay->port);
+	if (error != 0)
+		return error;
+	return nexthops_netlink_create(underlay->iface, &gateway->log, &underlay->nexthops);
 }
 
 int
 gl_gateway_create(const struct gl_gateway_settings *settings, struct gl_gateway **gateway)
 {
 	struct gl_gateway *created = calloc(1, sizeof(*created));
-	struct underlay underlay = {.port = NULL};
+	struct underlay underlay;
 	int error;
 
 	if (created == NULL)
 		return -ENOMEM;
 	created->sink = settings->log;
 	created->log = log_over(&created->sink);
-	error = make_pools(created, settings->memory_mib);
+	error = parse_underlay(settings, &created->log, &underlay);
 	if (error == 0)
 		error = open_underlay(created, settings, &underlay);
 	if (error != 0) {

@@ -42,8 +42,8 @@ refusal(const struct prefix *prefix, const struct outside *outside)
 		return "it is a default route";
 	for (size_t i = 0; i < outside->count; i++)
 		if (prefix_contains(prefix, &outside->addresses[i]))
-			return i < outside->local_count ? "it holds an address of the underlay" :
-							  "it holds a peer's endpoint";
+			return i < outside->local_count ? "it holds an address of the underlay"
+							: "it holds a peer's endpoint";
 	return NULL;
 }
 
@@ -57,15 +57,14 @@ add_route(const struct tun *tun, const struct prefix *prefix, const struct outsi
 
 	prefix_format(prefix, text);
 	if (why != NULL) {
-		log_warning(log,
-			"%s: no route to %s is made: %s; add one yourself if it is wanted",
+		log_warning(log, "%s: no route to %s is made: %s; add one yourself if it is wanted",
 			tun->name, text, why);
 		return;
 	}
 	error = tun_route_add(tun, prefix);
 	if (error != 0)
 		log_warning(log, "%s: cannot add the route to %s: %s", tun->name, text,
-			strerror(-error));
+			error == -EEXIST ? "another device has it" : strerror(-error));
 }
 
 void

@@ -68,9 +68,17 @@ int port_vdev_open(const char *device, uint16_t queue_count, struct rte_mempool 
 	const struct log *log, struct port **port) __attribute__((warn_unused_result));
 
 /*
+ * port_af_packet_room tells in *room how many bytes behind the headroom the buffers of an
+ * af_packet port on `iface` must have, by its MTU. Returns 0, or a negative errno with one line in
+ * `log`: -ENODEV if there is no such interface, -ENETDOWN if it is down.
+ */
+int port_af_packet_room(const char *iface, const struct log *log, unsigned *room)
+	__attribute__((warn_unused_result));
+
+/*
  * port_af_packet_open is port_vdev_open for net_af_packet on the kernel's interface `iface`, with
- * the arguments that serve us best (ring size for the interface's MTU, no qdisc). -ENODEV if there
- * is no such interface, -ENETDOWN if it is down.
+ * the arguments that serve us best (ring size for the interface's MTU, no qdisc). The errors are
+ * those of port_af_packet_room, and -EMSGSIZE if the pool's buffers have less room.
  */
 int port_af_packet_open(const char *iface, uint16_t queue_count, struct rte_mempool *pool,
 	const struct log *log, struct port **port) __attribute__((warn_unused_result));

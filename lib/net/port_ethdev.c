@@ -281,34 +281,55 @@ af_packet_ring_for(unsigned mtu)
 	};
 }
 
-int
-port_af_packet_open(const char *iface, uint16_t queue_count, struct rte_mempool *pool,
-	const struct log *log, struct port **port)
+/* Reads what the kernel says about an interface that is to be the underlay, if it can be. */
+static int
+underlay_facts_read(const char *iface, const struct log *log, struct iface_facts *facts)
 {
-	struct iface_facts facts;
-	char device[256];
-
 	if (strlen(iface) >= IF_NAMESIZE || strpbrk(iface, ",=") != NULL) {
 		log_error(log, "\"%s\" is not the name of a network interface that DPDK takes",
 			iface);
 		return -EINVAL;
 	}
-	int result = iface_facts_read(iface, &facts);
+	int result = iface_facts_read(iface, facts);
 	if (result < 0) {
 		log_error(log, "%s: %s", iface,
 			result == -ENODEV ? "there is no such network interface"
 					  : strerror(-result));
 		return result;
 	}
-	if (!facts.ethernet) {
+	if (!facts->ethernet) {
 		log_error(
 			log, "%s is not an Ethernet interface, which the underlay must be", iface);
 		return -ENOTSUP;
 	}
-	if (!facts.up) {
+	if (!facts->up) {
 		log_error(log, "%s is down: set it up (ip link set %s up)", iface, iface);
 		return -ENETDOWN;
 	}
+	return 0;
+}
+
+int
+port_af_packet_room(const char *iface, const struct log *log, unsigned *room)
+{
+	struct iface_facts facts;
+	int result = underlay_facts_read(iface, log, &facts);
+
+	if (result == 0)
+		*room = af_packet_ring_for(facts.mtu).frame_len - AF_PACKET_HEADER;
+	return result;
+}
+
+int
+port_af_packet_open(const char *iface, uint16_t queue_count, struct rte_mempool *pool,
+	const struct log *log, struct port **port)
+{
+	struct iface_facts facts;
+	char device[256];
+	int result = underlay_facts_read(iface, log, &facts);
+
+	if (result < 0)
+		return result;
 	const struct af_packet_ring ring = af_packet_ring_for(facts.mtu);
 	const unsigned room = rte_pktmbuf_data_room_size(pool) - RTE_PKTMBUF_HEADROOM;
 	if (ring.frame_len - AF_PACKET_HEADER > room) {

@@ -23,6 +23,20 @@
 #define TUNNEL_ADDRESSES_MAX 4
 /* Header and tag, UDP and IPv6 around an inner packet: what the inner MTU is less by. */
 #define TUNNEL_OVERHEAD 80
+/* Inner MTUs: what every link that carries IPv6 has, and what the AEAD takes. */
+#define TUNNEL_MTU_MIN 1280
+#define TUNNEL_MTU_MAX 9216
+
+/* tunnel_mtu returns the inner MTU over an underlay of `underlay_mtu`, both in bytes. */
+static inline uint32_t
+tunnel_mtu(uint32_t underlay_mtu)
+{
+	if (underlay_mtu < TUNNEL_MTU_MIN + TUNNEL_OVERHEAD)
+		return TUNNEL_MTU_MIN;
+	if (underlay_mtu > TUNNEL_MTU_MAX + TUNNEL_OVERHEAD)
+		return TUNNEL_MTU_MAX;
+	return underlay_mtu - TUNNEL_OVERHEAD;
+}
 
 struct tunnel {
 	/* management: writes before the tunnel is shared; any: reads. */
