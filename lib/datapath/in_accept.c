@@ -48,6 +48,10 @@ check_replay(struct lane *lane, struct batch *batch, const struct run *run)
 	if (count == 0)
 		return;
 	fresh = replay_accept(&run->session->replay, counters, count);
+	MASK_FOREACH (k, fresh)
+		if (counters[k] == REJECT_AFTER_MESSAGES - 1)
+			atomic_store_explicit(
+				&run->session->receive_closed, true, memory_order_relaxed);
 	MASK_FOREACH (k, ~fresh & (UINT64_MAX >> (64 - count)))
 		batch_drop(lane, batch, numbers[k], run->peer, DROP_IN_REPLAY);
 }

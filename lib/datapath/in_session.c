@@ -12,14 +12,6 @@
 
 #include <stddef.h>
 
-/* Receiving ends at 180 s, and, as the Linux driver has it, with the last counter there is. */
-static bool
-may_receive(const struct session *session, uint64_t now_ns)
-{
-	return session_alive(session, now_ns) &&
-		replay_newest(&session->replay) < REJECT_AFTER_MESSAGES - 1;
-}
-
 void
 in_session(struct lane *lane, struct batch *batch)
 {
@@ -56,7 +48,7 @@ in_session(struct lane *lane, struct batch *batch)
 		}
 		packet->counter =
 			load_le64(packet->data + offsetof(struct message_data, counter_le64));
-		if (!may_receive(session, batch->now_ns) ||
+		if (!session_receivable(session, batch->now_ns) ||
 			packet->counter >= REJECT_AFTER_MESSAGES) {
 			batch_drop(lane, batch, i, session->peer, DROP_IN_EXPIRED);
 			continue;

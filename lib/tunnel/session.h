@@ -28,6 +28,8 @@ struct session {
 	_Atomic bool confirmed;
 	/* any: set. Never sent on again: the counters are used up, or the key was revoked. */
 	_Atomic bool send_closed;
+	/* lane: set. Nothing is received any more: the last counter that there is has come. */
+	_Atomic bool receive_closed;
 	/* lane: set. The one rekey on receive of this session has been asked for. */
 	_Atomic bool last_minute;
 	uint8_t send_key[NOISE_KEY_LEN] __attribute__((aligned(64)));
@@ -63,6 +65,14 @@ static inline bool
 session_alive(const struct session *session, uint64_t now_ns)
 {
 	return session_age_ns(session, now_ns) < REJECT_AFTER_TIME_NS;
+}
+
+/* session_receivable: alive, and, as the Linux driver has it, not yet at the last counter. */
+static inline bool
+session_receivable(const struct session *session, uint64_t now_ns)
+{
+	return session_alive(session, now_ns) &&
+		!atomic_load_explicit(&session->receive_closed, memory_order_relaxed);
 }
 
 /* session_sendable: confirmed, alive, and counters are left. */
