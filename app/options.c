@@ -58,8 +58,8 @@ static const struct option_row rows[] = {
 	ROW(poll, "poll", "busy|adaptive|auto",
 		"whether lanes spin or sleep when idle; auto (default): busy on isolated CPUs"),
 	ROW(memory, "memory", "MIB", "memory for packets and tables; default 256"),
-	ROW(aead, "aead", "NAME", "auto (default), ipsec-mb or sodium"),
-	ROW(log_level, "log-level", "LEVEL", "error, warning, info (default) or debug"),
+	ROW(aead, "aead", "auto|ipsec-mb|sodium", "what seals and opens; auto (default): the fastest"),
+	ROW(log_level, "log-level", "error|warning|info|debug", "how much is said; default info"),
 	ROW(help, "help", NULL, "this text"),
 	ROW(version, "version", NULL, "the version"),
 };

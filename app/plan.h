@@ -36,7 +36,7 @@ struct plan {
 /*
  * plan_make decides everything, and loads the files. Tunnels without a peer table are said so and
  * left out. Returns 0, or a negative errno having said what is wrong. plan_fini wipes and frees
- * what it holds, also after an error.
+ * the configurations, also after an error, and any number of times.
  */
 int plan_make(struct plan *plan, const struct options *options) __attribute__((warn_unused_result));
 void plan_fini(struct plan *plan);

@@ -75,7 +75,7 @@ say_ready(const struct plan *plan)
 }
 
 static int
-run_gateway(const struct plan *plan, const sigset_t *signals)
+run_gateway(struct plan *plan, const sigset_t *signals)
 {
 	struct gl_gateway *gateway = NULL;
 	unsigned lcore;
@@ -100,6 +100,8 @@ run_gateway(const struct plan *plan, const sigset_t *signals)
 		RTE_LCORE_FOREACH_WORKER (lcore)
 			rte_eal_remote_launch(lane_main, gateway, lcore);
 		say_ready(plan);
+		/* From now on the keys are in the gateway's locked memory only. */
+		plan_fini(plan);
 		wait_for_end(signals, plan);
 		gl_gateway_stop(gateway);
 		rte_eal_mp_wait_lcore();
@@ -109,7 +111,7 @@ run_gateway(const struct plan *plan, const sigset_t *signals)
 }
 
 static int
-run_vpn(const struct plan *plan, const sigset_t *signals)
+run_vpn(struct plan *plan, const sigset_t *signals)
 {
 	const unsigned long free_mib = places_hugepages_mib();
 	const bool hugepages = free_mib >= plan->memory_mib;

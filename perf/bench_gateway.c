@@ -5,8 +5,9 @@
  *
  * For each size of inner packet and number of peers it alternates, burst by burst, the whole way in
  * (parse, session, open, replay, allowed-ips, deliver), the AEAD's open alone over the same sizes
- * and keys, the whole way out, and seal alone; and takes the minimum and the median of each. Packets
- * go round robin over the peers. Sessions are put in place directly; everything else is real.
+ * and keys, the whole way out, and seal alone; and takes the minimum and the median of each.
+ * Packets go round robin over the peers. Sessions are put in place directly; everything else is
+ * real.
  */
 #include "base/bytes.h"
 #include "base/random.h"
@@ -143,8 +144,8 @@ install_session(struct bench *bench, struct peer *peer)
 		index_take(tunnel_indices(bench->tunnel), peer, &keys.local_index) != 0)
 		fail("making a session");
 	keys.remote_index = keys.local_index;
-	session = session_create(
-		bench->tunnel->sessions, peer, &keys, clock_boot_ns(&clock_system));
+	session =
+		session_create(bench->tunnel->sessions, peer, &keys, clock_boot_ns(&clock_system));
 	if (session == NULL)
 		fail("making a session");
 	peer_install_initiator(peer, session);
@@ -201,8 +202,8 @@ setup(struct bench *bench, struct rte_mempool *pool, const char *aead, unsigned 
 		bench->peers[i++] = peer;
 		install_session(bench, peer);
 	}
-	outer_header_make(&bench->header, wire[0]->mac, wire[1]->mac, &peer_endpoint,
-		&our_endpoint);
+	outer_header_make(
+		&bench->header, wire[0]->mac, wire[1]->mac, &peer_endpoint, &our_endpoint);
 }
 
 static void
@@ -383,7 +384,9 @@ least(const struct samples *samples, enum figure figure)
 static double
 median(const struct samples *samples, enum figure figure)
 {
-	return (double)samples->cycles[figure][samples->count / 2] / BURST;
+	const unsigned middle = samples->count / 2;
+
+	return (double)samples->cycles[figure][middle] / BURST;
 }
 
 static void
@@ -438,8 +441,9 @@ measure(struct bench *bench, unsigned bytes, struct samples *samples)
 static void
 start_eal(void)
 {
-	const char *argv[] = {"bench_gateway", "--no-huge", "-m", "512", "--no-pci", "--no-telemetry",
-		"--no-shconf", "--iova-mode=va", "--log-level=*:error", "--lcores", "0@1", NULL};
+	const char *argv[] = {"bench_gateway", "--no-huge", "-m", "512", "--no-pci",
+		"--no-telemetry", "--no-shconf", "--iova-mode=va", "--log-level=*:error",
+		"--lcores", "0@1", NULL};
 
 	if (rte_eal_init((int)RTE_DIM(argv) - 1, (char **)(void *)argv) < 0) {
 		fprintf(stderr, "bench_gateway: EAL: %s\n", rte_strerror(rte_errno));

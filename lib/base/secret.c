@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #define CHUNK_ALIGN (UINT64_C(2) << 20)
@@ -49,6 +50,27 @@ bool
 secret_is_zero(const void *secret, size_t len)
 {
 	return sodium_is_zero(secret, len) == 1;
+}
+
+/* The allocator puts objects at the end of their pages: sizes that are multiples align them. */
+void *
+secret_alloc(size_t size)
+{
+	const size_t rounded = (size + 63) / 64 * 64;
+	void *secret;
+
+	if (sodium_init() < 0)
+		return NULL;
+	secret = sodium_malloc(rounded);
+	if (secret != NULL)
+		memset(secret, 0, rounded);
+	return secret;
+}
+
+void
+secret_free(void *secret)
+{
+	sodium_free(secret);
 }
 
 struct secret_arena *

@@ -19,6 +19,15 @@ bool secret_equal(const void *a, const void *b, size_t len) __attribute__((warn_
 bool secret_is_zero(const void *secret, size_t len) __attribute__((warn_unused_result));
 
 /*
+ * secret_alloc returns `size` zeroed bytes (> 0), aligned to 64, of memory that is mlocked (where
+ * that is allowed), in no core file, and between guard pages; NULL without memory. For single
+ * objects: each takes several pages. secret_free wipes and frees it; NULL is ignored. Any thread
+ * but lanes.
+ */
+void *secret_alloc(size_t size) __attribute__((warn_unused_result));
+void secret_free(void *secret);
+
+/*
  * A secret_arena hands out objects of one size from memory that is mlocked and MADV_DONTDUMP, in
  * chunks that start on their own 2 MiB boundary (so that the kernel may back them by huge pages).
  * Chunks are kept until the arena is destroyed.

@@ -17,8 +17,9 @@ in_session(struct lane *lane, struct batch *batch)
 {
 	struct session *sessions[BATCH_MAX];
 	uint32_t indices[BATCH_MAX];
+	const unsigned count = batch->count;
 
-	for (unsigned i = 0; i < batch->count; i++) {
+	for (unsigned i = 0; i < count; i++) {
 		const struct packet *packet = &batch->packets[i];
 		const struct message_data *message = (const struct message_data *)packet->data;
 
@@ -26,7 +27,7 @@ in_session(struct lane *lane, struct batch *batch)
 		index_prefetch(atomic_load_explicit(&packet->tunnel->indices, memory_order_acquire),
 			indices[i]);
 	}
-	for (unsigned i = 0; i < batch->count; i++) {
+	for (unsigned i = 0; i < count; i++) {
 		const struct packet *packet = &batch->packets[i];
 
 		sessions[i] = index_find_session(
@@ -37,7 +38,7 @@ in_session(struct lane *lane, struct batch *batch)
 			rte_prefetch0(sessions[i]->receive_key);
 		}
 	}
-	for (unsigned i = 0; i < batch->count; i++) {
+	for (unsigned i = 0; i < count; i++) {
 		struct packet *packet = &batch->packets[i];
 		struct session *session = sessions[i];
 

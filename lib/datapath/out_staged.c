@@ -161,6 +161,7 @@ out_ordered(struct lane *lane, struct batch *batch)
 	unsigned count = rte_ring_dequeue_burst(ring, peers, LANE_BURST, NULL);
 
 	for (unsigned k = 0; k < count; k++) {
+		/* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign): by the ring */
 		struct peer *peer = peers[k];
 		/* Taken before they are carried out: what is ordered meanwhile comes again. */
 		const uint32_t orders = atomic_exchange_explicit(

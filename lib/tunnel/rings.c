@@ -20,7 +20,7 @@ ring_make(const char *name, const char *what, unsigned lane, unsigned room, unsi
 	char full[RTE_RING_NAMESIZE];
 
 	snprintf(full, sizeof(full), "%.12s_%s%u", name, what, lane);
-	return rte_ring_create(full, rte_align32pow2(room + 1), (int)rte_socket_id(), flags);
+	return rte_ring_create(full, room, (int)rte_socket_id(), flags | RING_F_EXACT_SZ);
 }
 
 static void

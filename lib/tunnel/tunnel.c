@@ -17,7 +17,7 @@
 struct tunnel *
 tunnel_create(const struct tunnel_settings *settings)
 {
-	struct tunnel *tunnel = calloc(1, sizeof(*tunnel));
+	struct tunnel *tunnel = secret_alloc(sizeof(*tunnel));
 
 	if (tunnel == NULL)
 		return NULL;
@@ -92,8 +92,7 @@ tunnel_destroy(struct tunnel *tunnel)
 	key_table_destroy(tunnel->keys);
 	secret_arena_destroy(tunnel->peers_memory);
 	secret_arena_destroy(tunnel->sessions);
-	secret_wipe(tunnel, sizeof(*tunnel));
-	free(tunnel);
+	secret_free(tunnel);
 }
 
 /* A table that lanes may still read; the memory to retire it is taken before it is replaced. */
