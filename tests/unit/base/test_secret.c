@@ -254,10 +254,26 @@ test_threads(void **state)
 	secret_arena_destroy(arena);
 }
 
+static void
+alloc_gives_zeroed_aligned_memory(void **context)
+{
+	for (size_t size = 1; size < 5000; size += 97) {
+		uint8_t *secret = secret_alloc(size);
+
+		assert_non_null(secret);
+		assert_int_equal((uintptr_t)secret % 64, 0);
+		assert_true(secret_is_zero(secret, size));
+		memset(secret, 0xa5, size);
+		secret_free(secret);
+	}
+	secret_free(NULL);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(alloc_gives_zeroed_aligned_memory),
 	        cmocka_unit_test(test_wipe),
 	        cmocka_unit_test(test_compare),
 	        cmocka_unit_test(test_objects),

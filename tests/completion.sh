@@ -1,0 +1,44 @@
+#!/bin/bash
+# The completion for bash offers every option of --help, and values where it knows them.
+# Usage: tests/completion.sh PROGRAM
+set -euo pipefail
+
+compopt() { :; } # there is no completion under way
+program=$(realpath "$1")
+
+# shellcheck source=../docs/guardlane.bash
+. "$(dirname "$0")/../docs/guardlane.bash"
+
+failed=0
+
+# completes WANTED WORD...: what is offered for the last word, sorted, in one line.
+completes() {
+	local wanted=$1 got
+	shift
+	COMP_WORDS=(guardlane "$@")
+	COMP_CWORD=$#
+	COMPREPLY=()
+	_guardlane "$program"
+	got=$(printf '%s\n' "${COMPREPLY[@]}" | sort | paste -sd ' ')
+	[ "$got" != "$wanted" ] || return 0
+	echo "guardlane $*: offers \"$got\" instead of \"$wanted\""
+	failed=1
+}
+
+options=$("$program" run --help | grep -o '^  --[a-z-]*' | sed 's/^ *//' | sort | paste -sd ' ')
+[ "$(wc -w <<<"$options")" -ge 10 ] || { echo "--help names too few options: $options"; failed=1; }
+
+completes "--help --version run" ""
+completes "run" r
+completes "$options" run ""
+completes "--listen-port" run --lis
+completes "adaptive auto busy" run --poll ""
+completes "busy" run --poll b
+completes "af_packet: vdev:" run --underlay ""
+completes "lo" run --underlay af_packet : lo
+completes "" run --underlay vdev : ""
+completes "tun:" run --host t
+completes "$(dirname "$program")" run --config-dir "$(dirname "$program")"
+completes "$0" run --private-conf "$0"
+completes "" run --memory ""
+exit "$failed"
