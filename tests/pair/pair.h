@@ -1,12 +1,13 @@
 /*
  * Two or three whole gateways in one process, joined by a wire, under a clock that the test owns.
  *
- *	inner port  ─  gateway 0  ─  underlay port  ═══  wire  ═══  underlay port  ─  gateway 1  ─ ...
+ *	inner port - gateway 0 - underlay port === wire === underlay port - gateway 1 - inner port
  *
  * Site i has the underlay addresses 192.0.2.(i+1) and 2001:db8::(i+1), listens on PAIR_PORT, and
  * its inner side is 10.0.i.0/24 and fd00:0:0:i::/64. Nothing happens but in pair_settle() and
  * pair_advance(). What holds in every run is checked as it runs and in pair_end(): no pair of key
- * and counter is sent twice, no plaintext is sent, every drop was expected, every buffer comes back.
+ * and counter is sent twice, no plaintext is sent, every drop was expected, and every buffer comes
+ * back.
  * Threads: the test's.
  */
 #pragma once

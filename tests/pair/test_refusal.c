@@ -1,5 +1,5 @@
 /*
- * What a gateway must not let through: spoilt data, rubbish that a peer has sealed, foreign sources.
+ * What a gateway must not let through: spoilt data, sealed rubbish, foreign sources.
  */
 #include "puppet.h"
 

@@ -25,9 +25,11 @@ moody_resolve(struct nexthops *nexthops, const struct address *destination, uint
 	struct moody *self = (struct moody *)nexthops;
 
 	*nexthop = self->answer;
-	self->asked_source = source == NULL ? (struct address){.family = 0} : *source;
-	if (source != NULL)
-		nexthop->source = *source;
+	memset(&self->asked_source, 0, sizeof(self->asked_source));
+	if (source == NULL)
+		return;
+	self->asked_source = *source;
+	nexthop->source = *source;
 }
 
 static const struct nexthops_ops moody_ops = {.resolve = moody_resolve};

@@ -18,7 +18,7 @@ static void
 rings_have_the_depth_they_say(void **state)
 {
 	struct rings rings;
-	int thing;
+	int thing = 0;
 
 	assert_int_equal(rings_init(&rings, "depth", 2, PEERS), 0);
 	for (unsigned i = 0; i < RINGS_HANDSHAKE_DEPTH; i++)
@@ -37,7 +37,7 @@ what_is_raised_twice_is_in_the_ring_once(void **state)
 {
 	struct peer *peer = aligned_alloc(64, (peer_size(2) + 63) & ~(size_t)63);
 	struct rings rings;
-	void *got;
+	void *got = NULL;
 
 	assert_non_null(peer);
 	memset(peer, 0, peer_size(2));

@@ -90,7 +90,7 @@ static void
 counters_end_before_the_limit(void **state)
 {
 	struct session *session = session_new(true);
-	uint64_t first;
+	uint64_t first = 0;
 
 	atomic_store(&session->send_counter, REJECT_AFTER_MESSAGES - 64);
 	assert_true(session_reserve(session, 63, &first));
@@ -99,6 +99,11 @@ counters_end_before_the_limit(void **state)
 	assert_true(first == REJECT_AFTER_MESSAGES - 1);
 	assert_false(session_reserve(session, 1, &first));
 	assert_false(session_sendable(session, BIRTH_NS));
+	/* A run that would reach the limit with its last packet gets none at all. */
+	atomic_store(&session->send_counter, REJECT_AFTER_MESSAGES - 3);
+	assert_false(session_reserve(session, 4, &first));
+	atomic_store(&session->send_counter, REJECT_AFTER_MESSAGES - 3);
+	assert_true(session_reserve(session, 3, &first));
 	/* However often it is asked, the counter does not wrap. */
 	for (unsigned i = 0; i < 100000; i++)
 		assert_false(session_reserve(session, 64, &first));
