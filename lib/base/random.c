@@ -29,3 +29,11 @@ random_fill(void *to, size_t len)
 	}
 	return 0;
 }
+
+uint32_t
+random_jitter(void)
+{
+	uint32_t value;
+
+	return random_fill(&value, sizeof(value)) == 0 ? value : 0;
+}

@@ -14,3 +14,6 @@
  * give up what it wanted the bytes for.
  */
 int random_fill(void *to, size_t len) __attribute__((warn_unused_result));
+
+/* random_jitter returns a random number for spreading things in time; 0 if there is none. */
+uint32_t random_jitter(void);

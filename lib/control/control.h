@@ -21,6 +21,7 @@
 
 struct control {
 	pthread_mutex_t lock;
+	_Atomic unsigned waiting; /* threads in control_lock() */
 	/* Set once, before any thread runs. */
 	const struct clock *clock;
 	const struct log *log;
@@ -55,17 +56,35 @@ int control_init(struct control *control, const struct control_settings *setting
 /* control_fini destroys the tunnels and frees everything; no thread may run. */
 void control_fini(struct control *control);
 
-/* control_lock, control_unlock: around everything below and in the other headers of control. */
+/*
+ * control_lock, control_unlock: around everything below and in the other headers of control. The
+ * handshake thread, which takes the lock again and again, uses control_lock_again instead, and
+ * looks by control_waited_for whether somebody else wants it.
+ */
+static inline void
+control_lock_again(struct control *control)
+{
+	pthread_mutex_lock(&control->lock);
+}
+
 static inline void
 control_lock(struct control *control)
 {
+	atomic_fetch_add_explicit(&control->waiting, 1, memory_order_relaxed);
 	pthread_mutex_lock(&control->lock);
+	atomic_fetch_sub_explicit(&control->waiting, 1, memory_order_relaxed);
 }
 
 static inline void
 control_unlock(struct control *control)
 {
 	pthread_mutex_unlock(&control->lock);
+}
+
+static inline bool
+control_waited_for(const struct control *control)
+{
+	return atomic_load_explicit(&control->waiting, memory_order_relaxed) > 0;
 }
 
 /*

@@ -7,6 +7,9 @@
 
 #include <string.h>
 
+/* The log hears of a peer that cannot be reached once in this time. */
+#define TELL_INTERVAL_NS (60 * NS_IN_S)
+
 static enum drop_reason
 obstacle_of(enum nexthop_state state)
 {
@@ -33,14 +36,20 @@ encap_same(const struct encap *a, const struct encap *b)
 }
 
 static void
-report_change(struct control *control, const struct peer *peer, const struct encap *old,
+report_change(struct control *control, struct peer *peer, const struct encap *old,
 	const struct encap *new, const struct nexthop *nexthop)
 {
 	char key[KEY_ABBREVIATED_MAX];
 	char remote[ENDPOINT_TEXT_MAX];
 
-	if (old != NULL && old->obstacle == new->obstacle)
+	const uint64_t now_ns = clock_boot_ns(control->clock);
+
+	/* Peers decide where their packets seem to come from: they must not fill the log. */
+	if ((old != NULL && old->obstacle == new->obstacle) ||
+		(peer->told_ns != 0 && now_ns - peer->told_ns < TELL_INTERVAL_NS))
 		return;
+	if (new->obstacle != DROP_COUNT && nexthop->state != NEXTHOP_RESOLVING)
+		peer->told_ns = now_ns;
 	key_abbreviate(peer->remote.public_key, key);
 	endpoint_format(&new->remote, remote);
 	if (new->obstacle == DROP_OUT_ELSEWHERE)
@@ -75,6 +84,8 @@ endpoint_refresh(struct control *control, struct peer *peer)
 	encap.remote.scope_id = 0;
 	encap.local.port = peer->tunnel->listen_port;
 	encap.obstacle = obstacle_of(nexthop.state);
+	/* Also with an obstacle, so that lanes do not take the same way for a new one. */
+	encap.local.address = peer->source;
 	if (nexthop.mtu != 0)
 		peer->path_mtu = nexthop.mtu;
 	if (encap.obstacle == DROP_COUNT) {
@@ -90,7 +101,7 @@ endpoint_refresh(struct control *control, struct peer *peer)
 	return encap.obstacle == DROP_COUNT;
 }
 
-void
+bool
 endpoint_set(struct control *control, struct peer *peer, const struct endpoint *remote,
 	const struct address *local)
 {
@@ -99,7 +110,7 @@ endpoint_set(struct control *control, struct peer *peer, const struct endpoint *
 		peer->source = *local;
 	else
 		peer->source = (struct address){.family = ADDRESS_NONE};
-	endpoint_refresh(control, peer);
+	return endpoint_refresh(control, peer);
 }
 
 void

@@ -9,9 +9,9 @@
 
 /*
  * endpoint_set makes `remote` the peer's endpoint, and `local` (NULL: the route's choice) the
- * address to send from, and publishes the way there.
+ * address to send from, and publishes the way there. Returns whether packets can be sent.
  */
-void endpoint_set(struct control *control, struct peer *peer, const struct endpoint *remote,
+bool endpoint_set(struct control *control, struct peer *peer, const struct endpoint *remote,
 	const struct address *local);
 
 /* endpoint_forget_source drops the local address that was kept; the route chooses again. */

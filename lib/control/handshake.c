@@ -22,13 +22,8 @@
 #define NEXT_HOP_RETRY_NS NS_IN_S
 /* After an initiation that could not be made, packets ask in vain for this long. */
 #define FAILED_QUIET_NS NS_IN_S
-#define RAISED_ROUND_MAX 64
-#define DUE_ROUND_MAX 64
-/* How often memory that lanes may hold is looked at while some waits. */
-#define RECLAIM_INTERVAL_NS (10 * NS_IN_MS)
-/* Longest sleep when lanes ring no bells, and otherwise. */
-#define SLEEP_BUSY_NS NS_IN_MS
-#define SLEEP_MAX_NS (60 * NS_IN_S)
+/* How long packets wait for a peer that cannot be sent to: as long as for one that is silent. */
+#define UNREACHABLE_MAX_NS (HANDSHAKE_ATTEMPTS_MAX * REKEY_TIMEOUT_NS)
 
 /* A received handshake message and where it came from. */
 struct received {
@@ -38,15 +33,6 @@ struct received {
 	size_t len;
 	uint64_t now_ns;
 };
-
-static uint32_t
-random_u32(void)
-{
-	uint32_t value;
-
-	/* Jitter only: zero will do when the kernel has no random numbers. */
-	return random_fill(&value, sizeof(value)) == 0 ? value : 0;
-}
 
 static void
 count_drop(const struct received *received, struct peer *peer, enum drop_reason reason)
@@ -68,13 +54,6 @@ handshake_schedule(struct control *control, struct peer *peer)
 	due_set(&control->due, peer, due_ns);
 }
 
-/* A new index for the handshake of the peer, the old one's freed. Returns 0 or a negative errno. */
-static int
-renew_index(struct peer *peer, uint32_t *index)
-{
-	return index_take(tunnel_indices(peer->tunnel), peer, index);
-}
-
 static int
 make_initiation(struct control *control, struct peer *peer, struct message_initiation *message,
 	uint64_t now_ns)
@@ -85,7 +64,7 @@ make_initiation(struct control *control, struct peer *peer, struct message_initi
 	const bool had_index = handshake->state == NOISE_INITIATION_CREATED;
 	const uint32_t old_index = handshake->local_index;
 	uint32_t index;
-	int error = renew_index(peer, &index);
+	int error = index_take(tunnel_indices(peer->tunnel), peer, &index);
 
 	if (error != 0)
 		return error;
@@ -101,6 +80,34 @@ make_initiation(struct control *control, struct peer *peer, struct message_initi
 	memcpy(peer->last_timestamp, stamp, sizeof(stamp));
 	cookie_add_macs(&peer->jar, (uint8_t *)message, sizeof(*message), now_ns);
 	return 0;
+}
+
+static void
+quiet_until(struct peer *peer, uint64_t when_ns)
+{
+	atomic_store_explicit(&peer->stamps.quiet_until_ns, when_ns, memory_order_relaxed);
+}
+
+/* Has the initiation tried again then, by itself; until then packets ask for it in vain. */
+static void
+initiate_later(struct peer *peer, uint64_t when_ns)
+{
+	peer->initiate_ns = when_ns;
+	peer->initiate_retry = true;
+}
+
+/* Nothing can be sent to the peer. It is tried on, but packets do not wait for ever. */
+static void
+next_hop_missing(struct control *control, struct peer *peer, uint64_t now_ns)
+{
+	if (peer->unreachable_ns == 0)
+		peer->unreachable_ns = now_ns;
+	if (now_ns - peer->unreachable_ns >= UNREACHABLE_MAX_NS) {
+		peer->unreachable_ns = now_ns;
+		peer_order_all(peer, control->rings, PEER_DROP_STAGED);
+	}
+	initiate_later(peer, now_ns + NEXT_HOP_RETRY_NS);
+	quiet_until(peer, peer->initiate_ns);
 }
 
 void
@@ -120,53 +127,27 @@ handshake_initiate(struct control *control, struct peer *peer, bool retry)
 		 * is made up for, with jitter anew, lest both sides cross for ever.
 		 */
 		if (retry)
-			peer->initiate_ns = peer->timers.last_sent_handshake_ns + REKEY_TIMEOUT_NS +
-				random_u32() % REKEY_JITTER_NS;
+			initiate_later(peer, peer->timers.last_sent_handshake_ns +
+				REKEY_TIMEOUT_NS + random_jitter() % REKEY_JITTER_NS);
 		return;
 	}
 	if (!endpoint_refresh(control, peer)) {
-		peer->initiate_ns = now_ns + NEXT_HOP_RETRY_NS;
-		atomic_store_explicit(
-			&peer->stamps.quiet_until_ns, peer->initiate_ns, memory_order_relaxed);
+		next_hop_missing(control, peer, now_ns);
 		return;
 	}
 	peer->initiate_ns = 0;
+	peer->unreachable_ns = 0;
 	if (make_initiation(control, peer, &message, now_ns) != 0) {
 		peer->control_drops[DROP_HANDSHAKE_INTERNAL]++;
-		atomic_store_explicit(&peer->stamps.quiet_until_ns, now_ns + FAILED_QUIET_NS,
-			memory_order_relaxed);
+		/* A key of low order never gets better; all else may. */
+		if (!secret_is_zero(peer->remote.static_static, NOISE_KEY_LEN))
+			initiate_later(peer, now_ns + FAILED_QUIET_NS);
+		quiet_until(peer, now_ns + FAILED_QUIET_NS);
 		return;
 	}
-	timers_initiation_sent(&peer->timers, &peer->stamps, now_ns, random_u32());
+	timers_initiation_sent(&peer->timers, &peer->stamps, now_ns, random_jitter());
 	transmit_to_peer(control, peer, &message, sizeof(message), OUTER_HANDSHAKE_TOS);
 	peer->initiations_sent++;
-}
-
-/* Turns the finished handshake into a session in the role's slot. Returns 0 or a negative errno. */
-static int
-start_session(struct peer *peer, uint64_t now_ns)
-{
-	struct noise_session_keys keys;
-	struct session *session;
-	int error = noise_session_derive(&peer->handshake, &keys);
-
-	if (error != 0)
-		return error;
-	session = session_create(peer->tunnel->sessions, peer, &keys, now_ns);
-	if (session == NULL) {
-		index_give(tunnel_indices(peer->tunnel), keys.local_index);
-		secret_wipe(&keys, sizeof(keys));
-		return -ENOMEM;
-	}
-	/* Slots first: no lane may see a session of this index that no slot owns. */
-	if (keys.initiator)
-		peer_install_initiator(peer, session);
-	else
-		peer_install_responder(peer, session);
-	index_set_session(tunnel_indices(peer->tunnel), keys.local_index, session);
-	timers_session_derived(&peer->timers, now_ns);
-	secret_wipe(&keys, sizeof(keys));
-	return 0;
 }
 
 static void
@@ -182,12 +163,50 @@ completed(struct control *control, struct peer *peer)
 	peer->latest_handshake_ns = clock_real_ns(control->clock);
 }
 
+void
+handshake_confirmed(struct control *control, struct peer *peer)
+{
+	if (!peer_promote(peer))
+		return;
+	completed(control, peer);
+	peer_order_all(peer, control->rings, PEER_FLUSH);
+}
+
+/* Turns the finished handshake into a session in the role's slot. Returns 0 or a negative errno. */
+static int
+start_session(struct control *control, struct peer *peer, uint64_t now_ns)
+{
+	struct noise_session_keys keys;
+	struct session *session;
+	int error = noise_session_derive(&peer->handshake, &keys);
+
+	if (error != 0)
+		return error;
+	session = session_create(peer->tunnel->sessions, peer, &keys, now_ns);
+	if (session == NULL) {
+		index_give(tunnel_indices(peer->tunnel), keys.local_index);
+		secret_wipe(&keys, sizeof(keys));
+		return -ENOMEM;
+	}
+	/* A lane may have confirmed the session that is about to be moved: that must not be lost. */
+	handshake_confirmed(control, peer);
+	/* Slots first: no lane may see a session of this index that no slot owns. */
+	if (keys.initiator)
+		peer_install_initiator(peer, session);
+	else
+		peer_install_responder(peer, session);
+	index_set_session(tunnel_indices(peer->tunnel), keys.local_index, session);
+	timers_session_derived(&peer->timers, now_ns);
+	secret_wipe(&keys, sizeof(keys));
+	return 0;
+}
+
 static int
 respond(struct control *control, struct peer *peer, uint64_t now_ns)
 {
 	struct message_response message;
 	uint32_t index;
-	int error = renew_index(peer, &index);
+	int error = index_take(tunnel_indices(peer->tunnel), peer, &index);
 
 	if (error != 0)
 		return error;
@@ -197,7 +216,7 @@ respond(struct control *control, struct peer *peer, uint64_t now_ns)
 		return error;
 	}
 	cookie_add_macs(&peer->jar, (uint8_t *)&message, sizeof(message), now_ns);
-	error = start_session(peer, now_ns);
+	error = start_session(control, peer, now_ns);
 	if (error != 0)
 		return error;
 	timers_response_sent(&peer->timers, &peer->stamps, now_ns);
@@ -250,14 +269,32 @@ take_initiation(struct control *control, const struct received *received)
 	if (error == 0) {
 		if (had_index)
 			index_give(tunnel_indices(tunnel), old_index);
-		endpoint_set(control, peer, &received->outer->source,
-			&received->outer->destination.address);
 		peer->handshake_rx_bytes += received->len;
 		timers_initiation_received(&peer->timers, &peer->stamps, received->now_ns);
-		error = respond(control, peer, received->now_ns);
+		/* Without a next hop the answer waits for it: see handshake_next_hop_ready. */
+		if (endpoint_set(control, peer, &received->outer->source,
+			    &received->outer->destination.address))
+			error = respond(control, peer, received->now_ns);
 	}
 	if (error != 0)
 		count_drop(received, peer, drop_reason_of(error));
+	handshake_schedule(control, peer);
+}
+
+void
+handshake_next_hop_ready(struct control *control, struct peer *peer)
+{
+	const uint64_t now_ns = clock_boot_ns(control->clock);
+
+	if (peer->handshake.state == NOISE_INITIATION_CONSUMED &&
+		now_ns - peer->handshake.last_consumed_ns < REKEY_TIMEOUT_NS) {
+		if (respond(control, peer, now_ns) != 0)
+			peer->control_drops[DROP_HANDSHAKE_INTERNAL]++;
+	} else if (peer->initiate_ns != 0) {
+		handshake_initiate(control, peer, peer->initiate_retry);
+	} else {
+		return;
+	}
 	handshake_schedule(control, peer);
 }
 
@@ -285,7 +322,7 @@ take_response(struct control *control, const struct received *received)
 	}
 	endpoint_set(
 		control, peer, &received->outer->source, &received->outer->destination.address);
-	if (start_session(peer, received->now_ns) != 0) {
+	if (start_session(control, peer, received->now_ns) != 0) {
 		count_drop(received, peer, DROP_HANDSHAKE_INTERNAL);
 		return;
 	}
@@ -293,8 +330,7 @@ take_response(struct control *control, const struct received *received)
 	completed(control, peer);
 	timers_response_received(&peer->timers, &peer->stamps, received->now_ns);
 	/* One lane confirms the session to the peer even if it has nothing to send. */
-	peer_order_all(peer, control->rings, PEER_FLUSH);
-	peer_order(peer, control->rings, 0, PEER_KEEPALIVE);
+	peer_order_keepalive(peer, control->rings, 0);
 	handshake_schedule(control, peer);
 }
 
@@ -317,9 +353,8 @@ take_cookie_reply(struct control *control, const struct received *received)
 		count_drop(received, peer, DROP_HANDSHAKE_STATE);
 }
 
-/* The frame was judged by in_receive: it is a handshake message of the right length for us. */
-static void
-take_message(struct control *control, struct rte_mbuf *mbuf)
+void
+handshake_take(struct control *control, struct rte_mbuf *mbuf)
 {
 	const uint8_t *frame = rte_pktmbuf_mtod(mbuf, const uint8_t *);
 	const struct directory *directory =
@@ -350,148 +385,4 @@ take_message(struct control *control, struct rte_mbuf *mbuf)
 		take_initiation(control, &received);
 	else
 		take_response(control, &received);
-}
-
-static unsigned
-take_messages(struct control *control)
-{
-	void *mbufs[HANDSHAKE_ROUND_MAX];
-	unsigned count = rte_ring_dequeue_burst(
-		control->rings->handshakes, mbufs, HANDSHAKE_ROUND_MAX, NULL);
-
-	for (unsigned i = 0; i < count; i++) {
-		take_message(control, mbufs[i]);
-		rte_pktmbuf_free(mbufs[i]);
-	}
-	return count;
-}
-
-static void
-take_raised_peer(struct control *control, struct peer *peer)
-{
-	/* Taken before it is looked at: what is raised meanwhile comes again. */
-	const uint32_t bits = atomic_exchange_explicit(&peer->raised, 0, memory_order_acq_rel);
-
-	if (bits & PEER_ROAMED)
-		endpoint_roamed(control, peer);
-	if ((bits & PEER_CONFIRMED) && peer_promote(peer)) {
-		completed(control, peer);
-		peer_order_all(peer, control->rings, PEER_FLUSH);
-	}
-	if (bits & PEER_WANTS_SESSION)
-		handshake_initiate(control, peer, false);
-	handshake_schedule(control, peer);
-}
-
-static unsigned
-take_raised(struct control *control)
-{
-	void *peers[RAISED_ROUND_MAX];
-	unsigned count =
-		rte_ring_dequeue_burst(control->rings->raised, peers, RAISED_ROUND_MAX, NULL);
-
-	for (unsigned i = 0; i < count; i++)
-		take_raised_peer(control, peers[i]);
-	return count;
-}
-
-static void
-do_due(struct control *control, struct peer *peer, uint64_t now_ns)
-{
-	unsigned actions;
-
-	if (peer->initiate_ns != 0 && now_ns >= peer->initiate_ns) {
-		peer->initiate_ns = 0;
-		handshake_initiate(control, peer, false);
-	}
-	actions = timers_due(&peer->timers, &peer->stamps, now_ns, random_u32());
-	/* In the order that timers_due() asks for: what is begun now must not be erased. */
-	if (actions & TIMERS_ERASE) {
-		peer_erase_sessions(peer);
-		peer_erase_handshake(peer);
-	}
-	if (actions & TIMERS_FORGET_SOURCE)
-		endpoint_forget_source(control, peer);
-	if (actions & TIMERS_GIVE_UP)
-		peer_order_all(peer, control->rings, PEER_DROP_STAGED);
-	if (actions & TIMERS_INITIATE)
-		handshake_initiate(control, peer, true);
-	if (actions & TIMERS_KEEPALIVE) {
-		const bool again = (actions & TIMERS_KEEPALIVE_AGAIN) != 0;
-
-		peer_order_all(peer, control->rings, PEER_FLUSH);
-		peer_order(peer, control->rings, 0,
-			PEER_KEEPALIVE | (again ? PEER_KEEPALIVE_AGAIN : 0));
-	}
-	handshake_schedule(control, peer);
-}
-
-static unsigned
-do_all_due(struct control *control)
-{
-	const uint64_t now_ns = clock_boot_ns(control->clock);
-	struct peer *peer;
-	unsigned count = 0;
-
-	while (count < DUE_ROUND_MAX && (peer = due_first(&control->due)) != NULL &&
-		peer->due_ns <= now_ns) {
-		do_due(control, peer, now_ns);
-		count++;
-	}
-	return count;
-}
-
-unsigned
-handshake_round(struct control *control, uint64_t *next_ns)
-{
-	const struct peer *first;
-	unsigned waiting;
-	unsigned work = take_raised(control);
-
-	work += take_messages(control);
-	work += do_all_due(control);
-	waiting = reclaim_poll(control->reclaim);
-	if (next_ns != NULL) {
-		const uint64_t now_ns = clock_boot_ns(control->clock);
-
-		first = due_first(&control->due);
-		*next_ns = first == NULL ? UINT64_MAX : first->due_ns;
-		if (waiting > 0 && *next_ns > now_ns + RECLAIM_INTERVAL_NS)
-			*next_ns = now_ns + RECLAIM_INTERVAL_NS;
-	}
-	return work;
-}
-
-static uint64_t
-sleep_ns(const struct control *control, uint64_t next_ns)
-{
-	const uint64_t now_ns = clock_boot_ns(control->clock);
-	const uint64_t most_ns = control->lanes_busy ? SLEEP_BUSY_NS : SLEEP_MAX_NS;
-
-	if (next_ns <= now_ns)
-		return 0;
-	return next_ns - now_ns < most_ns ? next_ns - now_ns : most_ns;
-}
-
-void
-handshake_run(struct control *control, const _Atomic bool *stop)
-{
-	struct rings *rings = control->rings;
-	struct pollfd fd;
-	uint64_t next_ns;
-	unsigned work;
-
-	while (!atomic_load_explicit(stop, memory_order_relaxed)) {
-		control_lock(control);
-		work = handshake_round(control, &next_ns);
-		control_unlock(control);
-		if (work > 0)
-			continue;
-		bell_sleep_begin(&rings->bell);
-		if (!rte_ring_empty(rings->handshakes) || !rte_ring_empty(rings->raised) ||
-			atomic_load_explicit(stop, memory_order_relaxed))
-			bell_sleep_end(&rings->bell);
-		else
-			bell_sleep(&rings->bell, &fd, 0, sleep_ns(control, next_ns));
-	}
 }

@@ -1,34 +1,33 @@
 /*
- * Handshakes: answers the messages that lanes pass on, initiates when sessions are wanted, and does
- * what the timers say.
+ * Handshakes, both roles: answers the messages that lanes pass on, and initiates.
  * On the packet's way: beside it; takes messages from in_receive, gives sessions to the lanes.
- * Threads: the handshake thread runs handshake_run; the rest is control, under its lock.
+ * Threads: control, under its lock; mostly the handshake thread (rounds.h).
  */
 #pragma once
 
 #include "control/control.h"
 
-#include <stdatomic.h>
-
-/* Messages that one round takes, so that timers and others get their turn. */
-#define HANDSHAKE_ROUND_MAX 32
+struct rte_mbuf;
 
 /*
- * handshake_round takes up to HANDSHAKE_ROUND_MAX messages and all that lanes have raised, and
- * looks at the timers that are due. Returns how much it did; *next_ns, unless NULL, is when it must
- * be called again at the latest if nothing is raised.
+ * handshake_take deals with one message, a whole frame that in_receive has judged: of the right
+ * length, for a tunnel of ours. The buffer stays the caller's.
  */
-unsigned handshake_round(struct control *control, uint64_t *next_ns);
-
-/* handshake_run does rounds, each under the lock, until *stop, sleeping on the rings' bell. */
-void handshake_run(struct control *control, const _Atomic bool *stop);
+void handshake_take(struct control *control, struct rte_mbuf *mbuf);
 
 /*
- * handshake_initiate sends an initiation to the peer, unless one was sent less than
- * REKEY_TIMEOUT_NS ago. A `retry` leaves the count of attempts alone. Without a next hop it is
- * tried again when there is one.
+ * handshake_initiate sends an initiation to the peer, unless a handshake message went to it less
+ * than REKEY_TIMEOUT_NS ago. A `retry` leaves the count of attempts alone. Without a next hop it is
+ * tried again every second, and as soon as there is one; packets that wait for it are dropped
+ * after 90 s.
  */
 void handshake_initiate(struct control *control, struct peer *peer, bool retry);
+
+/* handshake_confirmed moves the slots if the peer has confirmed its next session. */
+void handshake_confirmed(struct control *control, struct peer *peer);
+
+/* handshake_next_hop_ready sends what could not be sent for want of a next hop. */
+void handshake_next_hop_ready(struct control *control, struct peer *peer);
 
 /* handshake_schedule puts the peer's next due time into control->due, after any event. */
 void handshake_schedule(struct control *control, struct peer *peer);

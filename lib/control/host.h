@@ -42,7 +42,7 @@ struct host {
 	unsigned device_count;
 	struct bell bell; /* lanes ring it */
 	struct rings *rings; /* whose lanes' bells the host thread rings */
-	struct rte_mempool *pool; /* for packets from the TUNs; not the lanes' pool */
+	struct rte_mempool *pool; /* for packets from the TUNs, and nothing else */
 	bool lanes_busy; /* lanes ring no bell: look by naps */
 };
 

@@ -152,12 +152,8 @@ refresh_tunnel(struct control *control, const struct management_tunnel *settings
 	uint32_t mtu;
 
 	TAILQ_FOREACH (peer, &tunnel->peers, entry) {
-		/* What waited for its next hop goes now, not at its next try. */
-		if (endpoint_refresh(control, peer) && peer->initiate_ns != 0) {
-			peer->initiate_ns = 0;
-			handshake_initiate(control, peer, false);
-			handshake_schedule(control, peer);
-		}
+		if (endpoint_refresh(control, peer))
+			handshake_next_hop_ready(control, peer);
 	}
 	mtu = inner_mtu(settings);
 	if (mtu == atomic_load_explicit(&tunnel->mtu, memory_order_relaxed))

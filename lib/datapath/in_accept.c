@@ -69,6 +69,9 @@ follow_endpoint(struct lane *lane, struct peer *peer, const struct outer *outer)
 	if (encap != NULL && endpoint_equal(&encap->remote, &outer->source) &&
 		address_equal(&encap->local.address, &outer->destination.address))
 		return;
+	/* No peer is at an address of ours, whatever its packets say. */
+	if (directory_is_local(lane->directory, &outer->source.address))
+		return;
 	if (atomic_exchange_explicit(&peer->roam_busy, true, memory_order_acquire))
 		return;
 	peer->roamed.remote = outer->source;

@@ -68,8 +68,7 @@ transmit_ready(struct lane *lane)
 
 	if (count == 0)
 		return 0;
-	sent = port_transmit(lane->settings.underlay, (uint16_t)lane->settings.id,
-		(struct rte_mbuf **)frames, (uint16_t)count);
+	sent = out_transmit_frames(lane, (struct rte_mbuf **)frames, count);
 	for (unsigned i = sent; i < count; i++) {
 		lane_count_drop(lane, NULL, DROP_OUT_TRANSMIT_FULL);
 		rte_pktmbuf_free(frames[i]);

@@ -40,6 +40,7 @@ struct lane_settings {
 	struct aead *aead; /* this lane's */
 	const struct clock *clock;
 	unsigned staged_max; /* packets that wait for sessions, over all peers */
+	unsigned staged_peer_max; /* and of one peer: this lane's share of STAGED_MAX */
 };
 
 struct lane {
@@ -100,8 +101,8 @@ lane_want_session(struct lane *lane, struct peer *peer, uint64_t now_ns)
 
 /*
  * lane_prefetch_run asks for what the stages behind the AEAD will touch of a run's peer, so that it
- * comes in while the AEAD works: way, stamps, counters. With 1,000 peers it saves what the commit
- * says.
+ * comes in while the AEAD works: way, stamps, counters. Measured with 1,000 peers and packets of
+ * 1,424 bytes, in cycles a packet: 1,799 -> 1,554 in, 1,584 -> 1,439 out.
  */
 static inline void
 lane_prefetch_run(const struct lane *lane, const struct run *run)
@@ -109,8 +110,10 @@ lane_prefetch_run(const struct lane *lane, const struct run *run)
 	const struct peer *peer = run->peer;
 	const struct encap *encap = atomic_load_explicit(&peer->encap, memory_order_acquire);
 
-	rte_prefetch1(encap);
-	rte_prefetch1(&encap->header.checksum);
+	if (encap != NULL) {
+		rte_prefetch1(encap);
+		rte_prefetch1(&encap->header.checksum);
+	}
 	rte_prefetch1(&peer->stamps);
 	rte_prefetch1(&peer->lanes[lane->settings.id]);
 }

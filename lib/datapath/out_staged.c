@@ -53,7 +53,7 @@ out_stage(struct lane *lane, struct batch *batch, unsigned i, struct peer *peer)
 		batch_end(batch, i);
 		return;
 	}
-	if (part->staged.count >= STAGED_MAX) {
+	if (part->staged.count >= lane->settings.staged_peer_max) {
 		staged_drop_oldest(lane, peer, DROP_OUT_STAGED_FULL);
 	} else if (lane->staged_count >= lane->settings.staged_max) {
 		/* Others fill the lane's share: the peer may trade its own oldest only. */

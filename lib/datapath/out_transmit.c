@@ -29,21 +29,30 @@ count_sent(struct lane *lane, struct batch *batch, const struct run *run)
 		lane_want_session(lane, run->peer, batch->now_ns);
 }
 
+unsigned
+out_transmit_frames(struct lane *lane, struct rte_mbuf *frames[], unsigned count)
+{
+	unsigned sent = 0;
+
+	for (unsigned tries = 0; sent < count && tries < TRANSMIT_TRIES; tries++)
+		sent += port_transmit(lane->settings.underlay, (uint16_t)lane->settings.id,
+			frames + sent, (uint16_t)(count - sent));
+	return sent;
+}
+
 void
 out_transmit(struct lane *lane, struct batch *batch)
 {
 	struct rte_mbuf *mbufs[BATCH_MAX];
 	uint8_t numbers[BATCH_MAX];
 	unsigned count = 0;
-	unsigned sent = 0;
+	unsigned sent;
 
 	MASK_FOREACH (i, batch->live) {
 		numbers[count] = (uint8_t)i;
 		mbufs[count++] = batch->packets[i].mbuf;
 	}
-	for (unsigned tries = 0; sent < count && tries < TRANSMIT_TRIES; tries++)
-		sent += port_transmit(lane->settings.underlay, (uint16_t)lane->settings.id,
-			mbufs + sent, (uint16_t)(count - sent));
+	sent = out_transmit_frames(lane, mbufs, count);
 	for (unsigned k = sent; k < count; k++)
 		batch_drop(lane, batch, numbers[k], batch->packets[numbers[k]].peer,
 			DROP_OUT_TRANSMIT_FULL);

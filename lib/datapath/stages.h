@@ -42,12 +42,18 @@ void out_seal(struct lane *lane, struct batch *batch);
 void out_encap(struct lane *lane, struct batch *batch);
 void out_transmit(struct lane *lane, struct batch *batch);
 
+/*
+ * out_transmit_frames hands frames to the underlay port, and tries a full one a few times before it
+ * gives up. Returns how many the port took: the first ones; the rest stay the caller's.
+ */
+unsigned out_transmit_frames(struct lane *lane, struct rte_mbuf *frames[], unsigned count);
+
 /* out_way takes a batch whose packets have peers and runs through stages 3 to 6. */
 void out_way(struct lane *lane, struct batch *batch);
 
 /*
  * out_stage takes packet i out of the batch into the peer's staged packets, and asks for a session.
- * The oldest one is dropped beyond STAGED_MAX, and beyond the lane's share over all peers.
+ * The oldest one is dropped beyond the lane's share of STAGED_MAX, and of its share over all peers.
  */
 void out_stage(struct lane *lane, struct batch *batch, unsigned i, struct peer *peer);
 

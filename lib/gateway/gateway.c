@@ -6,8 +6,7 @@
 #include "gateway/gateway.h"
 
 #include "control/apply.h"
-#include "control/endpoint.h"
-#include "control/handshake.h"
+#include "control/rounds.h"
 #include "crypto/x25519.h"
 #include "gateway/host_routes.h"
 
@@ -22,13 +21,15 @@
 
 /* Packets that may wait between a lane and the host thread, each way. */
 #define INNER_DEPTH 1024
-/* Of the lanes' buffers, those that may wait for sessions: one in this many. */
-#define STAGED_SHARE 8
+/* Of the buffers that inner packets come in, those that may wait for sessions: one in this many. */
+#define STAGED_SHARE 4
 
 static int
 make_lane(struct gateway *gateway, unsigned id)
 {
 	const struct gateway_settings *settings = &gateway->settings;
+	const struct rte_mempool *inner_pool =
+		settings->host_pool != NULL ? settings->host_pool : settings->pool;
 	struct gateway_lane *made = &gateway->lanes[id];
 
 	made->aead = aead_create(settings->aead);
@@ -52,7 +53,8 @@ make_lane(struct gateway *gateway, unsigned id)
 			.pool = settings->pool,
 			.aead = made->aead,
 			.clock = settings->clock,
-			.staged_max = settings->pool->size / STAGED_SHARE / settings->lane_count,
+			.staged_max = inner_pool->size / STAGED_SHARE / settings->lane_count,
+			.staged_peer_max = RTE_MAX(STAGED_MAX / settings->lane_count, 1U),
 		});
 	return 0;
 }
@@ -287,7 +289,7 @@ run_handshake(void *argument)
 	struct gateway *gateway = argument;
 
 	pthread_setname_np(pthread_self(), "gl-handshake");
-	handshake_run(&gateway->control, &gateway->stop);
+	rounds_run(&gateway->control, &gateway->stop);
 	return NULL;
 }
 
@@ -360,7 +362,7 @@ gateway_step(struct gateway *gateway)
 	unsigned work;
 
 	control_lock(&gateway->control);
-	work = handshake_round(&gateway->control, NULL);
+	work = rounds_do(&gateway->control, NULL);
 	control_unlock(&gateway->control);
 	work += host_round(&gateway->host);
 	for (unsigned i = 0; i < gateway->settings.lane_count; i++) {

@@ -28,7 +28,8 @@ struct gateway_settings {
 	struct nexthops *nexthops;
 	struct hold *hold; /* NULL where nothing needs to be held */
 	struct rte_mempool *pool; /* the lanes' buffers; stays the caller's */
-	struct rte_mempool *control_pool; /* the other threads' buffers; stays the caller's */
+	struct rte_mempool *control_pool; /* handshakes' buffers and nothing else; likewise */
+	struct rte_mempool *host_pool; /* for packets from TUNs; likewise; NULL: there are none */
 	unsigned lane_count;
 	bool busy;
 	const char *aead;

@@ -20,10 +20,17 @@
 /* Buffers: room for a frame of the underlay, more where its MTU asks for it. */
 #define BUFFER_ROOM_MIN 2048
 #define BUFFER_CACHE 256
-#define CONTROL_BUFFERS 4096
+/*
+ * Handshakes have buffers of their own, as many as may wait for a lane and some, so that no amount
+ * of other traffic keeps them from being sent. Of the rest a part is for packets from the TUNs.
+ */
+#define CONTROL_BUFFERS (RINGS_READY_DEPTH + 256)
+#define HOST_SHARE 4
+#define HOST_BUFFERS_MAX 16384
 /* Of the memory, the part that the lanes' buffers may take; the rest is for rings and tables. */
 #define BUFFERS_PERCENT 50
-#define LANE_BUFFERS_MIN 4096
+/* Twice what may wait for the handshake thread. */
+#define LANE_BUFFERS_MIN (2 * RINGS_HANDSHAKE_DEPTH)
 #define LANE_BUFFERS_MAX 65536
 
 struct gl_config {
@@ -35,6 +42,7 @@ struct gl_gateway {
 	struct gl_log sink;
 	struct log log;
 	struct rte_mempool *pool;
+	struct rte_mempool *host_pool;
 	struct rte_mempool *control_pool;
 };
 
@@ -214,28 +222,28 @@ make_pools(struct gl_gateway *gateway, unsigned memory_mib, unsigned room)
 {
 	const size_t buffer_len =
 		RTE_PKTMBUF_HEADROOM + room + sizeof(struct rte_mbuf) + RTE_CACHE_LINE_SIZE * 2;
+	const size_t least = CONTROL_BUFFERS + LANE_BUFFERS_MIN * HOST_SHARE / (HOST_SHARE - 1);
 	size_t count = (size_t)memory_mib * 1024 * 1024 / 100 * BUFFERS_PERCENT / buffer_len;
+	size_t host_count;
 
-	if (count < LANE_BUFFERS_MIN + CONTROL_BUFFERS) {
+	if (count < least) {
 		log_error(&gateway->log,
 			"%u MiB of memory are too little for packet buffers of %zu bytes; give %zu "
 			"by --memory",
 			memory_mib, buffer_len,
-			((LANE_BUFFERS_MIN + CONTROL_BUFFERS) * buffer_len * 100 /
-					BUFFERS_PERCENT >>
-				20) +
-				1);
+			(least * buffer_len * 100 / BUFFERS_PERCENT >> 20) + 1);
 		return -ENOMEM;
 	}
 	count -= CONTROL_BUFFERS;
-	if (count > LANE_BUFFERS_MAX)
-		count = LANE_BUFFERS_MAX;
+	host_count = RTE_MIN(count / HOST_SHARE, (size_t)HOST_BUFFERS_MAX);
+	count = RTE_MIN(count - host_count, (size_t)LANE_BUFFERS_MAX);
 	gateway->pool = make_pool(gateway, "lanes", (unsigned)count, BUFFER_CACHE, room);
+	gateway->host_pool = make_pool(gateway, "host", (unsigned)host_count, 0, room);
 	gateway->control_pool = make_pool(gateway, "control", CONTROL_BUFFERS, 0, room);
-	if (gateway->pool != NULL && gateway->control_pool != NULL)
+	if (gateway->pool != NULL && gateway->host_pool != NULL && gateway->control_pool != NULL)
 		return 0;
 	log_error(&gateway->log, "no memory for %zu packet buffers: %s; give more by --memory",
-		count, rte_strerror(rte_errno));
+		count + host_count + CONTROL_BUFFERS, rte_strerror(rte_errno));
 	return -ENOMEM;
 }
 
@@ -295,6 +303,7 @@ gl_gateway_create(const struct gl_gateway_settings *settings, struct gl_gateway 
 			.hold = underlay.hold,
 			.pool = created->pool,
 			.control_pool = created->control_pool,
+			.host_pool = created->host_pool,
 			.lane_count = settings->lane_count,
 			.busy = settings->busy,
 			.aead = settings->aead,
@@ -317,6 +326,7 @@ gl_gateway_destroy(struct gl_gateway *gateway)
 		return;
 	gateway_destroy(gateway->gateway);
 	rte_mempool_free(gateway->pool);
+	rte_mempool_free(gateway->host_pool);
 	rte_mempool_free(gateway->control_pool);
 	free(gateway);
 }

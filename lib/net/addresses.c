@@ -16,8 +16,10 @@ address_remove(struct addresses *addresses, const struct host_address *gone)
 {
 	for (size_t i = 0; i < addresses->count; i++) {
 		struct host_address *known = &addresses->entries[i];
+		/* IPv4 may have the same address twice, with two lengths. */
 		if (known->ifindex == gone->ifindex &&
-			address_equal(&known->address, &gone->address)) {
+			address_equal(&known->address, &gone->address) &&
+			prefix_compare(&known->network, &gone->network) == 0) {
 			*known = addresses->entries[--addresses->count];
 			return;
 		}
@@ -51,10 +53,15 @@ addresses_read(struct addresses *addresses, const struct nlmsghdr *message)
 		attributes[IFA_LOCAL] != NULL ? attributes[IFA_LOCAL] : attributes[IFA_ADDRESS];
 	struct host_address entry = {
 		.address = netlink_address(local, header->ifa_family),
+		.network = {
+			.address = netlink_address(attributes[IFA_ADDRESS], header->ifa_family),
+			.len = header->ifa_prefixlen,
+		},
 		.ifindex = header->ifa_index,
 	};
 	if (entry.address.family == ADDRESS_NONE)
 		return;
+	prefix_mask(&entry.network);
 	uint32_t flags = header->ifa_flags;
 	if (attributes[IFA_FLAGS] != NULL)
 		flags = netlink_u32(attributes[IFA_FLAGS]);
@@ -82,6 +89,17 @@ addresses_of(const struct addresses *addresses, uint32_t ifindex, struct address
 	for (size_t i = 0; i < addresses->count && count < max; i++)
 		if (addresses->entries[i].ifindex == ifindex)
 			to[count++] = addresses->entries[i].address;
+	return count;
+}
+
+size_t
+addresses_networks(
+	const struct addresses *addresses, uint32_t ifindex, struct prefix to[], size_t max)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < addresses->count && count < max; i++)
+		if (addresses->entries[i].ifindex == ifindex)
+			to[count++] = addresses->entries[i].network;
 	return count;
 }
 

@@ -13,9 +13,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* One of them and its interface. */
+/* One of them, the network that it makes on-link, and its interface. */
 struct host_address {
 	struct address address;
+	struct prefix network;
 	uint32_t ifindex;
 };
 
@@ -38,6 +39,10 @@ bool addresses_has(const struct addresses *addresses, const struct address *addr
 /* addresses_of writes up to `max` addresses of one interface to `to` and returns how many. */
 size_t
 addresses_of(const struct addresses *addresses, uint32_t ifindex, struct address to[], size_t max);
+
+/* addresses_networks writes up to `max` on-link networks of one interface, and returns how many. */
+size_t addresses_networks(
+	const struct addresses *addresses, uint32_t ifindex, struct prefix to[], size_t max);
 
 /* addresses_forget empties it; addresses_fini also frees. */
 void addresses_forget(struct addresses *addresses);

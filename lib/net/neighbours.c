@@ -12,8 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* More than a link has; beyond it we start afresh rather than grow (see neighbours_refresh). */
+/* More than a link has. Whoever has a session can make us ask for any address of the link. */
 #define NEIGHBOURS_MAX 4096
+/* Entries that are managed are probed without end, and count against the host's table. */
+#define MANAGED_MAX 256
+/* Refreshes without being found after which a neighbour is given up. */
+#define AGE_MAX 2
 
 /* States in which the kernel has a MAC that it would use itself. */
 #define STATES_KNOWN (NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE | NUD_PERMANENT | NUD_NOARP)
@@ -26,6 +30,9 @@ struct neighbour {
 	bool fixed; /* permanent or learned from outside: must not be asked for */
 	bool managed; /* kept fresh by the kernel */
 	bool ours; /* managed because of us */
+	bool counted; /* one of the MANAGED_MAX that we have had managed */
+	unsigned age; /* refreshes since it was last found */
+	struct neighbour *next; /* of those that are being given up */
 };
 
 /* What a message of the kernel says about one neighbour. */
@@ -147,7 +154,11 @@ neighbour_ask(struct neighbours *neighbours, struct neighbour *neighbour)
 	neighbour->asked = true;
 	if (neighbour->fixed || neighbour->managed)
 		return;
-	if (neighbour_request(neighbours, neighbour, true) == 0 &&
+	if (!neighbour->counted && neighbours->managed_count < MANAGED_MAX) {
+		neighbour->counted = true;
+		neighbours->managed_count++;
+	}
+	if (neighbour->counted && neighbour_request(neighbours, neighbour, true) == 0 &&
 		neighbour_get(neighbours, neighbour) == 0 && neighbour->managed)
 		return;
 	int result = neighbour_request(neighbours, neighbour, false);
@@ -220,6 +231,7 @@ neighbours_fini(struct neighbours *neighbours)
 	tdestroy(neighbours->tree, free);
 	neighbours->tree = NULL;
 	neighbours->count = 0;
+	neighbours->managed_count = 0;
 }
 
 bool
@@ -229,7 +241,9 @@ neighbours_find(struct neighbours *neighbours, const struct address *address, ui
 	struct neighbour *neighbour = found != NULL ? *found : NULL;
 
 	if (neighbour == NULL) {
-		neighbour = calloc(1, sizeof(*neighbour));
+		/* Without room it comes when others have been given up, at a later refresh. */
+		if (neighbours->count < NEIGHBOURS_MAX)
+			neighbour = calloc(1, sizeof(*neighbour));
 		if (neighbour == NULL)
 			return false;
 		neighbour->address = *address;
@@ -239,6 +253,7 @@ neighbours_find(struct neighbours *neighbours, const struct address *address, ui
 		}
 		neighbours->count++;
 	}
+	neighbour->age = 0;
 	if (!neighbour->asked)
 		neighbour_ask(neighbours, neighbour);
 	memcpy(mac, neighbour->mac, sizeof(neighbour->mac));
@@ -269,30 +284,45 @@ visit_resync(const void *node, VISIT visit, void *context)
 {
 	struct neighbour *neighbour = *(struct neighbour *const *)node;
 	if (visit == postorder || visit == leaf)
-		neighbour_ask(context, neighbour);
+		neighbour->asked = false;
 }
 
 void
 neighbours_resync(struct neighbours *neighbours)
 {
-	twalk_r(neighbours->tree, visit_resync, neighbours);
+	twalk_r(neighbours->tree, visit_resync, NULL);
 }
 
+/* Collects those to be given up: a walk must not change what it walks. */
 static void
 visit_refresh(const void *node, VISIT visit, void *context)
 {
-	const struct neighbour *neighbour = *(struct neighbour *const *)node;
-	if (!neighbour->asked || (!neighbour->fixed && !neighbour->managed))
-		visit_resync(node, visit, context);
+	struct neighbour *neighbour = *(struct neighbour *const *)node;
+	struct neighbour **given_up = context;
+	if (visit != postorder && visit != leaf)
+		return;
+	if (++neighbour->age >= AGE_MAX) {
+		neighbour->next = *given_up;
+		*given_up = neighbour;
+	} else if (!neighbour->fixed && !neighbour->managed) {
+		neighbour->asked = false;
+	}
 }
 
 bool
 neighbours_refresh(struct neighbours *neighbours)
 {
-	if (neighbours->count > NEIGHBOURS_MAX) {
-		neighbours_fini(neighbours);
-		return true;
+	struct neighbour *given_up = NULL;
+	twalk_r(neighbours->tree, visit_refresh, &given_up);
+	while (given_up != NULL) {
+		struct neighbour *neighbour = given_up;
+		given_up = neighbour->next;
+		if (neighbour->ours && !neighbour->fixed)
+			neighbour_remove(neighbours, &neighbour->address);
+		neighbours->managed_count -= neighbour->counted;
+		neighbours->count--;
+		tdelete(neighbour, &neighbours->tree, neighbour_compare);
+		free(neighbour);
 	}
-	twalk_r(neighbours->tree, visit_refresh, neighbours);
-	return false;
+	return neighbours->tree != NULL;
 }

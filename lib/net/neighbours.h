@@ -13,13 +13,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Only neighbours that were asked for are kept. */
+/* Only neighbours that are found again from time to time are kept; see neighbours_refresh. */
 struct neighbours {
 	struct netlink *netlink;
 	const struct log *log;
 	uint32_t ifindex;
 	void *tree; /* of tsearch(3) */
 	size_t count;
+	size_t managed_count; /* of them, those that we have had managed by the kernel */
 };
 
 /*
@@ -43,11 +44,12 @@ bool neighbours_find(
  */
 bool neighbours_event(struct neighbours *neighbours, const struct nlmsghdr *message);
 
-/* neighbours_resync asks the kernel about all of them anew, after events were lost. */
+/* neighbours_resync has the kernel asked anew about each when it is next found: events were lost. */
 void neighbours_resync(struct neighbours *neighbours);
 
 /*
- * neighbours_refresh keeps those fresh that the kernel does not by itself; to be called every ten
- * seconds. Returns true if the table had grown too large and was emptied: find again what you need.
+ * neighbours_refresh is to be called every ten seconds. Returns true if there is any neighbour: find
+ * again all that you need. By that those are kept fresh that the kernel does not by itself, and what
+ * is not found from one refresh to the next but one is given up, in the kernel too.
  */
 bool neighbours_refresh(struct neighbours *neighbours);

@@ -36,6 +36,7 @@ struct nexthops_ops {
 		uint32_t scope_id, const struct address *source, struct nexthop *nexthop);
 	int (*process)(struct nexthops *nexthops);
 	size_t (*local)(const struct nexthops *nexthops, struct address addresses[], size_t max);
+	size_t (*networks)(const struct nexthops *nexthops, struct prefix networks[], size_t max);
 	void (*destroy)(struct nexthops *nexthops);
 };
 
@@ -74,6 +75,16 @@ static inline size_t
 nexthops_local(const struct nexthops *nexthops, struct address addresses[], size_t max)
 {
 	return nexthops->ops->local(nexthops, addresses, max);
+}
+
+/*
+ * nexthops_networks writes up to `max` networks that are on-link at the underlay's interface, by its
+ * addresses; returns how many. Host bits are zero; one may be there twice.
+ */
+static inline size_t
+nexthops_networks(const struct nexthops *nexthops, struct prefix networks[], size_t max)
+{
+	return nexthops->ops->networks(nexthops, networks, max);
 }
 
 static inline void

@@ -288,6 +288,13 @@ netlink_local(const struct nexthops *nexthops, struct address addresses[], size_
 	return addresses_of(&self->addresses, nexthops->ifindex, addresses, max);
 }
 
+static size_t
+netlink_networks(const struct nexthops *nexthops, struct prefix networks[], size_t max)
+{
+	const struct nexthops_netlink *self = (const struct nexthops_netlink *)nexthops;
+	return addresses_networks(&self->addresses, nexthops->ifindex, networks, max);
+}
+
 static void
 netlink_destroy(struct nexthops *nexthops)
 {
@@ -310,6 +317,7 @@ static const struct nexthops_ops netlink_ops = {
 	.resolve = netlink_resolve,
 	.process = netlink_process,
 	.local = netlink_local,
+	.networks = netlink_networks,
 	.destroy = netlink_destroy,
 };
 

@@ -53,6 +53,18 @@ static_local(const struct nexthops *nexthops, struct address addresses[], size_t
 	return count;
 }
 
+/* Nothing is known of the link but our own addresses. */
+static size_t
+static_networks(const struct nexthops *nexthops, struct prefix networks[], size_t max)
+{
+	struct address addresses[2];
+	size_t count = static_local(nexthops, addresses, max < 2 ? max : 2);
+	for (size_t i = 0; i < count; i++)
+		networks[i] = (struct prefix){
+			.address = addresses[i], .len = (uint8_t)address_bits(&addresses[i])};
+	return count;
+}
+
 static void
 static_destroy(struct nexthops *nexthops)
 {
@@ -63,6 +75,7 @@ static const struct nexthops_ops static_ops = {
 	.resolve = static_resolve,
 	.process = static_process,
 	.local = static_local,
+	.networks = static_networks,
 	.destroy = static_destroy,
 };
 

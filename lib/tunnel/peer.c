@@ -29,6 +29,14 @@ peer_order_all(struct peer *peer, struct rings *rings, uint32_t bits)
 		peer_order(peer, rings, lane, bits);
 }
 
+void
+peer_order_keepalive(struct peer *peer, struct rings *rings, uint32_t also)
+{
+	peer_order(peer, rings, 0, PEER_KEEPALIVE | also);
+	for (unsigned lane = 1; lane < rings->lane_count; lane++)
+		peer_order(peer, rings, lane, PEER_FLUSH);
+}
+
 static struct session *
 slot_take(_Atomic(struct session *) *slot)
 {

@@ -95,7 +95,10 @@ struct peer {
 	struct address source; /* local address to be kept, or ADDRESS_NONE */
 	uint32_t path_mtu; /* of the first hop to it; 0: not known */
 	uint8_t last_timestamp[MESSAGE_TIMESTAMP_LEN]; /* TAI64N of the last initiation we made */
-	uint64_t initiate_ns; /* an initiation is due then: at start, or when a next hop is found */
+	uint64_t initiate_ns; /* an initiation is due then, besides T1: at start, or to try again */
+	bool initiate_retry; /* and whether it is a retry */
+	uint64_t unreachable_ns; /* since when there is no next hop; 0: there is */
+	uint64_t told_ns; /* when the log last heard of it */
 	uint64_t latest_handshake_ns; /* real clock; 0: never */
 	uint64_t handshake_rx_bytes;
 	uint64_t handshake_tx_bytes;
@@ -145,6 +148,12 @@ void peer_order(struct peer *peer, struct rings *rings, unsigned lane, uint32_t 
 
 /* peer_order_all asks every lane. Control. */
 void peer_order_all(struct peer *peer, struct rings *rings, uint32_t bits);
+
+/*
+ * peer_order_keepalive asks one lane for the staged packets or a keepalive, with the further order
+ * `also`, and every other lane for its staged packets. Control.
+ */
+void peer_order_keepalive(struct peer *peer, struct rings *rings, uint32_t also);
 
 /*
  * peer_send_session returns the session to send on, or NULL. A confirmed next session counts as

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Per peer: previous, current and next session, and one handshake. */
-#define INDICES_PER_PEER 4
+/* Per peer: previous, current and next session, a handshake, and the one that replaces it. */
+#define INDICES_PER_PEER 5
 #define INDICES_AT_FIRST 256
 
 struct tunnel *

@@ -41,6 +41,9 @@ parse_udp(const uint8_t *frame, const struct extent *extent, bool checksum_requi
 		return OUTER_MALFORMED;
 	if (checksum_required && load_be16(udp + 6) == 0)
 		return OUTER_MALFORMED;
+	/* Nobody could be answered there, and an endpoint with port 0 is one that is not known. */
+	if (load_be16(udp) == 0)
+		return OUTER_MALFORMED;
 	outer->source.port = load_be16(udp);
 	outer->destination.port = load_be16(udp + 2);
 	outer->payload_offset = (uint16_t)(extent->at + UDP_HEADER_LEN);
@@ -61,11 +64,11 @@ ipv4_checksum_good(const uint8_t *ip, size_t header_len)
 	return checksum_fold(sum) == UINT16_MAX;
 }
 
-/* Multicast, broadcast and zero cannot be the source of anything that is answered. */
+/* Multicast, broadcast, zero and loopback cannot be the source of anything that is answered. */
 static inline bool
 ipv4_source_usable(uint32_t source)
 {
-	return source != 0 && source != UINT32_MAX && source >> 28 != 0xe;
+	return source != 0 && source != UINT32_MAX && source >> 28 != 0xe && source >> 24 != 127;
 }
 
 static inline enum outer_verdict
@@ -139,7 +142,9 @@ skip_ipv6_extensions(const uint8_t *frame, uint8_t next, struct extent *extent)
 static inline bool
 ipv6_source_usable(const uint8_t source[16])
 {
-	return source[0] != 0xff && (load_le64(source) | load_le64(source + 8)) != 0;
+	/* With all zeroes before it, the last byte 0 or 1 is the zero or the loopback address. */
+	return source[0] != 0xff &&
+	        (load_le64(source) != 0 || load_be64(source + 8) > 1);
 }
 
 static inline enum outer_verdict

@@ -25,7 +25,8 @@ enum outer_verdict {
 	OUTER_OTHER, /* well-formed as far as read, but not UDP over IP: for the exception path */
 	OUTER_FRAGMENT, /* a fragment of an IP packet, first or not, unless surely not of UDP */
 	OUTER_MALFORMED, /* lengths that contradict each other or the frame, a bad IPv4 checksum,
-	                    IPv6 UDP checksum zero, a multicast/broadcast/zero source */
+	                    IPv6 UDP checksum zero, a multicast/broadcast/zero/loopback source,
+	                    source port 0 */
 };
 
 /* What the headers of a received UDP packet say. */

@@ -128,6 +128,11 @@ test_sources(void **state)
 	        {0xe0000001, OUTER_MALFORMED},
 	        {0xefffffff, OUTER_MALFORMED},
 	        {0xdfffffff, OUTER_OK},
+	        {0x7effffff, OUTER_OK},
+	        {0x7f000000, OUTER_MALFORMED},
+	        {0x7f000001, OUTER_MALFORMED},
+	        {0x7fffffff, OUTER_MALFORMED},
+	        {0x80000000, OUTER_OK},
 	        {0x0a000001, OUTER_OK},
 	};
 	struct built built;
@@ -144,12 +149,34 @@ test_sources(void **state)
 	assert_int_equal(verdict_of(&built), OUTER_MALFORMED);
 	memset(built.frame + built.ip + 8, 0, 16);
 	assert_int_equal(verdict_of(&built), OUTER_MALFORMED);
+	built.frame[built.ip + 23] = 1;
+	assert_int_equal(verdict_of(&built), OUTER_MALFORMED);
 	built.frame[built.ip + 23] = 2;
 	assert_int_equal(verdict_of(&built), OUTER_OK);
+	built.frame[built.ip + 23] = 1;
+	for (unsigned i = 8; i < 23; i++) {
+		built.frame[built.ip + i] = 1;
+		assert_int_equal(verdict_of(&built), OUTER_OK);
+		built.frame[built.ip + i] = 0;
+	}
 	/* What is not UDP may come from zero: neighbour discovery does. */
 	memset(built.frame + built.ip + 8, 0, 16);
 	built.frame[built.ip + 6] = 58;
 	assert_int_equal(verdict_of(&built), OUTER_OTHER);
+}
+
+static void
+test_source_port_zero(void **state)
+{
+	(void)state;
+	for (unsigned v6 = 0; v6 < 2; v6++) {
+		struct built built = build(&(struct shape){.v6 = v6 != 0, .payload_len = 32});
+
+		store_be16(built.frame + built.udp, 0);
+		assert_int_equal(verdict_of(&built), OUTER_MALFORMED);
+		store_be16(built.frame + built.udp, 1);
+		assert_int_equal(verdict_of(&built), OUTER_OK);
+	}
 }
 
 static void
@@ -287,6 +314,7 @@ main(void)
 	        cmocka_unit_test(test_ipv6_lengths),
 	        cmocka_unit_test(test_udp_checksum_zero),
 	        cmocka_unit_test(test_sources),
+	        cmocka_unit_test(test_source_port_zero),
 	        cmocka_unit_test(test_other),
 	        cmocka_unit_test(test_three_tags),
 	        cmocka_unit_test(test_extension_limits),
