@@ -123,8 +123,8 @@ struct gl_tunnel_settings {
 	const struct gl_config *config; /* not needed any more after the call */
 	/*
 	 * "tun:NAME": a TUN of that name, with a route to each of the peers' allowed-ips, but never
-	 * a default route nor one that covers an endpoint or the underlay's own address. The name
-	 * is also that of the UAPI socket, by which wg(8) finds the tunnel.
+	 * a default route nor one that covers an endpoint or overlaps a network of the underlay.
+	 * The name is also that of the UAPI socket, by which wg(8) finds the tunnel.
 	 */
 	const char *host;
 	const char *vpn_address; /* "10.8.3.1" (then /24, IPv6 /64) or "10.8.3.1/16" */
@@ -132,7 +132,10 @@ struct gl_tunnel_settings {
 	uint16_t peer_port; /* stands for the port of every endpoint; 0: the config's */
 };
 
-/* gl_gateway_add_tunnel adds a tunnel. Before gl_gateway_start(); on error, destroy the gateway. */
+/*
+ * gl_gateway_add_tunnel adds a tunnel. Before gl_gateway_start(); on error, destroy the gateway. A
+ * VPN address that the instance's own entry does not allow is warned of: the others refuse it.
+ */
 int gl_gateway_add_tunnel(struct gl_gateway *gateway, const struct gl_tunnel_settings *settings)
 	__attribute__((warn_unused_result));
 

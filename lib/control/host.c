@@ -10,17 +10,21 @@
 #include <rte_mbuf.h>
 
 #include <poll.h>
+#include <string.h>
 
 /* Idle rounds in a row that are worth no sleep, naps while lanes ring no bell. */
 #define IDLE_ROUNDS_MAX 16
 #define NAP_FIRST_NS (50 * NS_IN_MS / 1000)
 #define NAP_MAX_NS NS_IN_MS
 #define SLEEP_MAX_NS NS_IN_S
+/* Errors in a row of reading a TUN after which it is given up: polling it would never sleep. */
+#define READ_ERRORS_MAX 64
 
 int
-host_init(struct host *host, struct rings *rings, struct rte_mempool *pool, bool lanes_busy)
+host_init(struct host *host, struct rings *rings, struct rte_mempool *pool, bool lanes_busy,
+	const struct log *log)
 {
-	*host = (struct host){.rings = rings, .pool = pool, .lanes_busy = lanes_busy};
+	*host = (struct host){.rings = rings, .pool = pool, .lanes_busy = lanes_busy, .log = log};
 	return bell_init(&host->bell);
 }
 
@@ -55,8 +59,9 @@ to_host(struct host_device *device)
 		const uint16_t count = port_receive(device->end, queue, mbufs, HOST_BURST);
 
 		for (uint16_t i = 0; i < count; i++) {
-			if (tun_write(&device->tun, rte_pktmbuf_mtod(mbufs[i], void *),
-				    rte_pktmbuf_data_len(mbufs[i])) > 0)
+			if (!device->gone &&
+				tun_write(&device->tun, rte_pktmbuf_mtod(mbufs[i], void *),
+					rte_pktmbuf_data_len(mbufs[i])) > 0)
 				device->to_host++;
 			else
 				device->write_errors++;
@@ -78,6 +83,23 @@ lane_of(const struct port *end, const uint8_t *packet, size_t len)
 	return (uint16_t)(inner_flow_hash(packet, &inner) % end->queue_count);
 }
 
+/* Takes note of what reading the TUN gave: a length, 0 for nothing, or a negative errno. */
+static void
+note_read(const struct host *host, struct host_device *device, ssize_t result)
+{
+	if (result >= 0) {
+		device->read_errors = 0;
+		return;
+	}
+	if (++device->read_errors < READ_ERRORS_MAX)
+		return;
+	device->gone = true;
+	log_error(host->log,
+		"the host device %s is gone (%s): this host itself is cut off from the tunnel "
+		"until the gateway is restarted",
+		device->tun.name, strerror((int)-result));
+}
+
 /* Returns the TUN's next packet, or NULL. */
 static struct rte_mbuf *
 read_packet(struct host *host, struct host_device *device)
@@ -85,11 +107,13 @@ read_packet(struct host *host, struct host_device *device)
 	struct rte_mbuf *mbuf = rte_pktmbuf_alloc(host->pool);
 	ssize_t len;
 
+	device->starved = mbuf == NULL;
 	if (mbuf == NULL) {
 		device->no_buffer++;
 		return NULL;
 	}
 	len = tun_read(&device->tun, rte_pktmbuf_mtod(mbuf, void *), rte_pktmbuf_tailroom(mbuf));
+	note_read(host, device, len);
 	if (len <= 0) {
 		rte_pktmbuf_free(mbuf);
 		return NULL;
@@ -117,7 +141,7 @@ from_host(struct host *host, struct host_device *device)
 {
 	unsigned count = 0;
 
-	while (count < HOST_BURST && release(device)) {
+	while (count < HOST_BURST && release(device) && !device->gone) {
 		struct rte_mbuf *mbuf = read_packet(host, device);
 
 		if (mbuf == NULL)
@@ -165,13 +189,14 @@ sleep_until_work(struct host *host, const _Atomic bool *stop, uint64_t most_ns)
 
 	for (unsigned i = 0; i < host->device_count; i++) {
 		const struct host_device *device = &host->devices[i];
+		const bool waits = device->held != NULL || device->starved;
 
-		/* A TUN that waits for its lane is looked at by naps. */
+		/* A TUN that waits for lane or buffer is looked at by naps, a gone one never. */
 		fds[1 + i] = (struct pollfd){
-			.fd = device->held == NULL ? device->tun.fd : -1,
+			.fd = waits || device->gone ? -1 : device->tun.fd,
 			.events = POLLIN,
 		};
-		if (device->held != NULL)
+		if (waits)
 			most_ns = NAP_FIRST_NS;
 	}
 	bell_sleep_begin(&host->bell);

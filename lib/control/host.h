@@ -30,10 +30,14 @@ struct host_device {
 	 */
 	struct rte_mbuf *held;
 	uint16_t held_lane;
+	bool starved; /* host thread: there was no buffer for the TUN's next packet */
+	/* host thread: errors in a row of reading; whether the TUN was given up for them */
+	unsigned read_errors;
+	bool gone;
 	/* host thread: writes; control: reads */
 	uint64_t to_host;
 	uint64_t from_host;
-	uint64_t write_errors; /* the TUN took no more, or is down */
+	uint64_t write_errors; /* the TUN took no more, is down or gone */
 	uint64_t no_buffer;
 };
 
@@ -44,11 +48,12 @@ struct host {
 	struct rings *rings; /* whose lanes' bells the host thread rings */
 	struct rte_mempool *pool; /* for packets from the TUNs, and nothing else */
 	bool lanes_busy; /* lanes ring no bell: look by naps */
+	const struct log *log;
 };
 
 /* host_init prepares it without devices. Returns 0 or a negative errno. */
-int host_init(struct host *host, struct rings *rings, struct rte_mempool *pool, bool lanes_busy)
-	__attribute__((warn_unused_result));
+int host_init(struct host *host, struct rings *rings, struct rte_mempool *pool, bool lanes_busy,
+	const struct log *log) __attribute__((warn_unused_result));
 
 /* host_fini closes all devices. */
 void host_fini(struct host *host);
@@ -59,5 +64,8 @@ struct host_device *host_add(struct host *host, const struct tun *tun, struct po
 /* host_round moves what is there in both directions; returns how many packets. */
 unsigned host_round(struct host *host);
 
-/* host_run rounds until *stop, sleeping when there is nothing. */
+/*
+ * host_run rounds until *stop, sleeping when there is nothing. A TUN that somebody removes is named
+ * in the log once and not looked at any more; the others go on.
+ */
 void host_run(struct host *host, const _Atomic bool *stop);

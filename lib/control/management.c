@@ -15,6 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Between two refreshes at least; each asks the kernel about every peer. */
+#define REFRESH_INTERVAL_S 0.05
+
 struct served_tunnel {
 	struct management_tunnel settings;
 	struct uapi *uapi;
@@ -26,6 +29,8 @@ struct management {
 	struct ev_loop *loop;
 	struct ev_async stop;
 	struct ev_io nexthops;
+	struct ev_timer refresh; /* runs from one refresh to the earliest next one */
+	bool changed; /* the kernel has reported a change since */
 	struct resolver *resolver;
 	struct served_tunnel tunnels[DIRECTORY_TUNNELS_MAX];
 	unsigned tunnel_count;
@@ -35,6 +40,30 @@ static void
 on_stop(struct ev_loop *loop, struct ev_async *async, int events)
 {
 	ev_break(loop, EVBREAK_ALL);
+}
+
+/* The first change is acted on at once, and those that follow on its heels together. */
+static void
+refresh_soon(struct management *management)
+{
+	if (ev_is_active(&management->refresh)) {
+		management->changed = true;
+		return;
+	}
+	management->changed = false;
+	management_refresh(management);
+	ev_now_update(management->loop);
+	ev_timer_set(&management->refresh, REFRESH_INTERVAL_S, 0);
+	ev_timer_start(management->loop, &management->refresh);
+}
+
+static void
+on_refresh(struct ev_loop *loop, struct ev_timer *timer, int events)
+{
+	struct management *management = timer->data;
+
+	if (management->changed)
+		refresh_soon(management);
 }
 
 static void
@@ -49,7 +78,7 @@ on_nexthops(struct ev_loop *loop, struct ev_io *io, int events)
 	if (changed < 0)
 		log_warning(management->control->log, "netlink: %s", strerror(-changed));
 	else if (changed > 0)
-		management_refresh(management);
+		refresh_soon(management);
 }
 
 struct management *
@@ -69,6 +98,8 @@ management_create(struct control *control, struct hold *hold)
 		goto fail;
 	ev_async_init(&management->stop, on_stop);
 	ev_async_start(management->loop, &management->stop);
+	ev_timer_init(&management->refresh, on_refresh, REFRESH_INTERVAL_S, 0);
+	management->refresh.data = management;
 	if (control->nexthops->fd >= 0) {
 		management->nexthops.data = management;
 		ev_io_init(&management->nexthops, on_nexthops, control->nexthops->fd, EV_READ);
@@ -106,12 +137,16 @@ int
 management_add_tunnel(struct management *management, const struct management_tunnel *tunnel)
 {
 	struct served_tunnel *served = &management->tunnels[management->tunnel_count];
-	int error;
+	int error = 0;
 
-	if (management->tunnel_count == DIRECTORY_TUNNELS_MAX)
+	if (management->tunnel_count == DIRECTORY_TUNNELS_MAX) {
+		log_error(management->control->log, "more than %u tunnels", DIRECTORY_TUNNELS_MAX);
 		return -ENOSPC;
+	}
 	*served = (struct served_tunnel){.settings = *tunnel};
-	error = uapi_create(management->control, tunnel->tunnel, management->loop, &served->uapi);
+	if (tunnel->uapi)
+		error = uapi_create(
+			management->control, tunnel->tunnel, management->loop, &served->uapi);
 	if (error == 0)
 		management->tunnel_count++;
 	return error;

@@ -18,6 +18,7 @@ struct management_tunnel {
 	const struct tun *tun; /* NULL without a host device */
 	uint32_t fixed_mtu; /* inner MTU from the configuration; 0: follows the underlay's */
 	uint32_t underlay_mtu; /* of the port, while no next hop says less */
+	bool uapi; /* wg(8) can reach it, by a UAPI socket of its name */
 };
 
 /* management_create makes the loop; `hold` may be NULL. Returns NULL with errno set. */
@@ -29,7 +30,10 @@ void management_destroy(struct management *management);
 /* management_resolver returns the resolver that runs in this loop. */
 struct resolver *management_resolver(struct management *management);
 
-/* management_add_tunnel opens the tunnel's UAPI socket. Returns 0 or a negative errno, logged. */
+/*
+ * management_add_tunnel has the tunnel follow next hops and MTU from now on, and opens its UAPI
+ * socket if it is to have one. Returns 0 or a negative errno, logged.
+ */
 int management_add_tunnel(struct management *management, const struct management_tunnel *tunnel)
 	__attribute__((warn_unused_result));
 
@@ -39,6 +43,7 @@ void management_stop(struct management *management);
 
 /*
  * management_refresh asks for the next hops of all peers again, and takes over local addresses and
- * MTU. Takes the control lock. The loop does so whenever the kernel reports a change.
+ * MTU. Takes the control lock. The loop does so when the kernel reports a change: at once, but no
+ * more often than every 50 ms.
  */
 void management_refresh(struct management *management);

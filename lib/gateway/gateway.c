@@ -19,6 +19,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+_Static_assert(TUNNEL_CONFIG_MTU_MIN == TUNNEL_MTU_MIN && TUNNEL_CONFIG_MTU_MAX == TUNNEL_MTU_MAX,
+	"what the files may say is what a tunnel can have");
+
 /* Packets that may wait between a lane and the host thread, each way. */
 #define INNER_DEPTH 1024
 /* Of the buffers that inner packets come in, those that may wait for sessions: one in this many. */
@@ -34,10 +37,12 @@ make_lane(struct gateway *gateway, unsigned id)
 
 	made->aead = aead_create(settings->aead);
 	if (made->aead == NULL) {
+		const int error = errno;
+
 		log_error(settings->log, "AEAD \"%s\" cannot be used: %s",
 			settings->aead == NULL ? "auto" : settings->aead,
-			errno == EILSEQ ? "its self test failed" : strerror(errno));
-		return -errno;
+			error == EILSEQ ? "its self test failed" : strerror(error));
+		return -error;
 	}
 	made->lane = rte_zmalloc("lane", sizeof(*made->lane), RTE_CACHE_LINE_SIZE);
 	if (made->lane == NULL)
@@ -84,8 +89,8 @@ make_parts(struct gateway *gateway)
 				.lanes_busy = settings->busy,
 			});
 	if (error == 0)
-		error = host_init(
-			&gateway->host, &gateway->rings, settings->control_pool, settings->busy);
+		error = host_init(&gateway->host, &gateway->rings, settings->host_pool,
+			settings->busy, settings->log);
 	for (unsigned i = 0; i < settings->lane_count && error == 0; i++)
 		error = make_lane(gateway, i);
 	if (error != 0)
@@ -101,6 +106,7 @@ gateway_create(const struct gateway_settings *settings, struct gateway **gateway
 	int error;
 
 	if (created == NULL) {
+		log_error(settings->log, "no memory for a gateway");
 		port_close(settings->underlay);
 		nexthops_destroy(settings->nexthops);
 		hold_destroy(settings->hold);
@@ -109,9 +115,13 @@ gateway_create(const struct gateway_settings *settings, struct gateway **gateway
 	created->settings = *settings;
 	created->host.bell.fd = -1;
 	created->rings.bell.fd = -1;
-	error = settings->lane_count == 0 || settings->lane_count > GATEWAY_LANES_MAX
-		? -EINVAL
-		: make_parts(created);
+	if (settings->lane_count == 0 || settings->lane_count > GATEWAY_LANES_MAX) {
+		log_error(settings->log, "a gateway has 1 to %u lanes, not %u: use fewer CPUs",
+			GATEWAY_LANES_MAX, settings->lane_count);
+		gateway_destroy(created);
+		return -EINVAL;
+	}
+	error = make_parts(created);
 	if (error != 0) {
 		log_error(settings->log, "cannot set up the gateway: %s", strerror(-error));
 		gateway_destroy(created);
@@ -196,7 +206,7 @@ open_host_device(struct gateway *gateway, const struct gateway_tunnel_settings *
 	if (error != 0)
 		return error;
 	*device = host_add(&gateway->host, &tun, end);
-	host_routes_add(&tun, settings->config, gateway->settings.nexthops, gateway->settings.log);
+	host_routes_add(&tun, settings->config, &gateway->control);
 	return 0;
 }
 
@@ -217,12 +227,85 @@ make_tunnel(struct gateway *gateway, const struct gateway_tunnel_settings *setti
 		.reclaim = &gateway->reclaim,
 	});
 
-	if (tunnel != NULL && !secret_arena_locked(tunnel->peers_memory))
+	if (tunnel == NULL)
+		log_error(gateway->settings.log, "%s: no memory for the tunnel", settings->name);
+	else if (!secret_arena_locked(tunnel->peers_memory))
 		log_warning(gateway->settings.log,
 			"%s: keys cannot be locked in memory (RLIMIT_MEMLOCK, CAP_IPC_LOCK); they may "
 			"reach swap",
 			settings->name);
 	return tunnel;
+}
+
+/* An MTU that fits into the underlay's with what IPv6 outside adds, the most that can be needed. */
+static int
+check_mtu(const struct gateway *gateway, const struct gateway_tunnel_settings *settings)
+{
+	const uint32_t mtu = settings->config->mtu;
+	const unsigned underlay_mtu = gateway->settings.underlay->mtu;
+	const uint32_t most = tunnel_mtu(underlay_mtu);
+
+	if (mtu == 0 || (mtu >= TUNNEL_MTU_MIN && mtu <= most))
+		return 0;
+	log_error(gateway->settings.log,
+		"%s: MTU = %u does not fit an underlay whose MTU is %u, as up to %u bytes come "
+		"around a packet: give %u to %u, or leave the line out for %u",
+		settings->name, mtu, underlay_mtu, TUNNEL_OVERHEAD, TUNNEL_MTU_MIN, most, most);
+	return -EINVAL;
+}
+
+static int
+check_room(const struct gateway *gateway, const struct gateway_tunnel_settings *settings)
+{
+	const struct control *control = &gateway->control;
+	size_t peer_count = settings->config->peer_count;
+
+	for (unsigned i = 0; i < control->tunnel_count; i++) {
+		peer_count += control->tunnels[i]->peer_count;
+		if (control->tunnels[i]->listen_port != settings->listen_port)
+			continue;
+		log_error(gateway->settings.log,
+			"%s: UDP port %u is already that of %s; give each tunnel its own",
+			settings->name, settings->listen_port, control->tunnels[i]->name);
+		return -EEXIST;
+	}
+	if (gateway->inner_count == DIRECTORY_TUNNELS_MAX) {
+		log_error(gateway->settings.log, "%s: a gateway has %u tunnels at most",
+			settings->name, DIRECTORY_TUNNELS_MAX);
+		return -ENOSPC;
+	}
+	if (peer_count > GATEWAY_PEERS_MAX) {
+		log_error(gateway->settings.log,
+			"%s: with its peers there are %zu, and a gateway has %u at most, over all "
+			"tunnels",
+			settings->name, peer_count, GATEWAY_PEERS_MAX);
+		return -ENOSPC;
+	}
+	return 0;
+}
+
+/* The inner port: both its ends are the gateway's, or, with a host device, one is that device's. */
+static int
+open_inner(struct gateway *gateway, const struct gateway_tunnel_settings *settings, uint32_t mtu,
+	struct port *ends[2], struct host_device **device)
+{
+	int error = port_memory_pair(
+		settings->name, (uint16_t)gateway->settings.lane_count, INNER_DEPTH, false, ends);
+
+	if (error != 0) {
+		log_error(gateway->settings.log, "%s: no memory for the host's packets",
+			settings->name);
+		return error;
+	}
+	gateway->inner[gateway->inner_count] = ends[0];
+	gateway->inner_ends[gateway->inner_count] = settings->host_device ? NULL : ends[1];
+	gateway->inner_count++;
+	if (!settings->host_device)
+		return 0;
+	error = open_host_device(gateway, settings, mtu, ends[1], device);
+	if (error != 0)
+		port_close(ends[1]);
+	return error;
 }
 
 int
@@ -235,44 +318,31 @@ gateway_add_tunnel(struct gateway *gateway, const struct gateway_tunnel_settings
 	struct host_device *device = NULL;
 	struct tunnel *tunnel;
 	struct port *ends[2];
-	int error = 0;
+	int error = check_mtu(gateway, settings);
 
-	if (gateway->inner_count == DIRECTORY_TUNNELS_MAX) {
-		log_error(gateway->settings.log, "more than %u tunnels", DIRECTORY_TUNNELS_MAX);
-		return -ENOSPC;
-	}
-	if (gateway->settings.hold != NULL)
+	if (error == 0)
+		error = check_room(gateway, settings);
+	if (error == 0 && gateway->settings.hold != NULL)
 		error = hold_port(gateway->settings.hold, settings->listen_port);
 	if (error == 0)
-		error = port_memory_pair(settings->name, (uint16_t)gateway->settings.lane_count,
-			INNER_DEPTH, false, ends);
+		error = open_inner(gateway, settings, mtu, ends, &device);
 	if (error != 0)
 		return error;
-	gateway->inner[gateway->inner_count] = ends[0];
-	gateway->inner_ends[gateway->inner_count] = settings->host_device ? NULL : ends[1];
-	gateway->inner_count++;
-	if (settings->host_device) {
-		error = open_host_device(gateway, settings, mtu, ends[1], &device);
-		if (error != 0) {
-			port_close(ends[1]);
-			return error;
-		}
-	} else {
+	if (!settings->host_device)
 		*inner_end = ends[1];
-	}
 	tunnel = make_tunnel(gateway, settings, mtu, ends[0]);
 	if (tunnel == NULL)
-		return -errno;
+		return -ENOMEM;
 	error = control_add_tunnel(&gateway->control, tunnel);
 	if (error != 0) {
-		log_error(gateway->settings.log, "%s: UDP port %u: %s", settings->name,
-			settings->listen_port, strerror(-error));
+		log_error(gateway->settings.log, "%s: cannot add the tunnel: %s", settings->name,
+			strerror(-error));
 		tunnel_destroy(tunnel);
 		return error;
 	}
 	error = apply_config(&gateway->control, management_resolver(gateway->management), tunnel,
 		settings->config, settings->peer_port);
-	if (error != 0 || !settings->uapi)
+	if (error != 0)
 		return error;
 	return management_add_tunnel(gateway->management,
 		&(const struct management_tunnel){
@@ -280,6 +350,7 @@ gateway_add_tunnel(struct gateway *gateway, const struct gateway_tunnel_settings
 			.tun = device == NULL ? NULL : &device->tun,
 			.fixed_mtu = settings->config->mtu,
 			.underlay_mtu = gateway->settings.underlay->mtu,
+			.uapi = settings->uapi,
 		});
 }
 

@@ -85,8 +85,10 @@ gl_config_load(const char *private_path, const char *public_path, const struct g
 	struct report report = {.count = 0};
 	char text[1024];
 
-	if (loaded == NULL)
+	if (loaded == NULL) {
+		log_error(&inner, "no memory for a configuration");
 		return NULL;
+	}
 	loaded->config = tunnel_config_load(private_path, public_path, &report);
 	for (size_t i = 0; i < report.count; i++)
 		log_write(&inner,
@@ -158,17 +160,19 @@ struct underlay {
 	struct nexthops *nexthops;
 };
 
-/* Copies the value of iface= among a vdev's arguments. Returns whether there is one. */
-static bool
-vdev_iface(const char *device, char iface[16])
+/* The `len` bytes at `name` name the kernel's interface. Cut off, they would name another one. */
+static int
+set_iface(struct underlay *underlay, const char *name, size_t len, const struct log *log)
 {
-	const char *value = strstr(device, ",iface=");
-
-	if (value == NULL)
-		return false;
-	value += strlen(",iface=");
-	snprintf(iface, 16, "%.*s", (int)strcspn(value, ","), value);
-	return true;
+	if (len == 0 || len >= sizeof(underlay->iface)) {
+		log_error(log,
+			"underlay interface \"%.*s\": the name of an interface has 1 to %zu "
+			"characters",
+			(int)len, name, sizeof(underlay->iface) - 1);
+		return -EINVAL;
+	}
+	memcpy(underlay->iface, name, len);
+	return 0;
 }
 
 static int
@@ -176,12 +180,11 @@ parse_underlay(const struct gl_gateway_settings *settings, const struct log *log
 	struct underlay *underlay)
 {
 	const char *text = settings->underlay;
+	const char *iface = settings->underlay_interface;
 
 	*underlay = (struct underlay){.kind = UNDERLAY_AF_PACKET, .held = true};
-	if (strncmp(text, "af_packet:", 10) == 0) {
-		snprintf(underlay->iface, sizeof(underlay->iface), "%s", text + 10);
-		return 0;
-	}
+	if (strncmp(text, "af_packet:", 10) == 0)
+		return set_iface(underlay, text + 10, strlen(text + 10), log);
 	if (strncmp(text, "vdev:", 5) != 0) {
 		log_error(log,
 			"underlay \"%s\" is not of a known kind; give af_packet:INTERFACE or "
@@ -192,17 +195,18 @@ parse_underlay(const struct gl_gateway_settings *settings, const struct log *log
 	underlay->kind = UNDERLAY_VDEV;
 	underlay->device = text + 5;
 	underlay->held = strncmp(underlay->device, "net_af_packet", 13) == 0;
-	if (settings->underlay_interface != NULL) {
-		snprintf(underlay->iface, sizeof(underlay->iface), "%s",
-			settings->underlay_interface);
-	} else if (!vdev_iface(underlay->device, underlay->iface)) {
+	if (iface != NULL)
+		return set_iface(underlay, iface, strlen(iface), log);
+	iface = strstr(underlay->device, ",iface=");
+	if (iface == NULL) {
 		log_error(log,
 			"underlay %s names no kernel interface; say by --underlay-interface whose "
 			"addresses and routes it shares",
 			text);
 		return -EINVAL;
 	}
-	return 0;
+	iface += strlen(",iface=");
+	return set_iface(underlay, iface, strcspn(iface, ","), log);
 }
 
 static struct rte_mempool *
@@ -279,12 +283,16 @@ open_underlay(struct gl_gateway *gateway, const struct gl_gateway_settings *sett
 int
 gl_gateway_create(const struct gl_gateway_settings *settings, struct gl_gateway **gateway)
 {
+	struct gl_log sink = settings->log;
+	const struct log log = log_over(&sink);
 	struct gl_gateway *created = calloc(1, sizeof(*created));
 	struct underlay underlay;
 	int error;
 
-	if (created == NULL)
+	if (created == NULL) {
+		log_error(&log, "no memory for a gateway");
 		return -ENOMEM;
+	}
 	created->sink = settings->log;
 	created->log = log_over(&created->sink);
 	error = parse_underlay(settings, &created->log, &underlay);
@@ -335,17 +343,42 @@ gl_gateway_destroy(struct gl_gateway *gateway)
 static int
 parse_vpn_address(const char *text, struct prefix *prefix)
 {
-	char plain[PREFIX_TEXT_MAX];
+	char plain[PREFIX_TEXT_MAX] = "";
+	const size_t len = strcspn(text, "/");
 	int error = prefix_parse(text, prefix, NULL);
 
 	if (error != 0)
 		return error;
 	/* prefix_parse clears the host bits, and here they are what matters. */
-	snprintf(plain, sizeof(plain), "%.*s", (int)strcspn(text, "/"), text);
+	if (len < sizeof(plain))
+		memcpy(plain, text, len);
 	error = address_parse(plain, &prefix->address);
-	if (error == 0 && strchr(text, '/') == NULL)
+	if (error == 0 && text[len] == '\0')
 		prefix->len = prefix->address.family == ADDRESS_IPV4 ? 24 : 64;
 	return error;
+}
+
+/* The others take from us, and send us, what their entry for us allows; it looks like ours. */
+static void
+check_own_entry(const struct log *log, const char *name, const struct tunnel_config *config,
+	const struct address *address)
+{
+	const struct tunnel_config_peer *own = config->own;
+	char given[ADDRESS_TEXT_MAX];
+	char allowed[PREFIX_TEXT_MAX] = "none";
+
+	if (own == NULL)
+		return;
+	for (size_t i = 0; i < own->allowed_ips_count; i++)
+		if (prefix_contains(&own->allowed_ips[i], address))
+			return;
+	if (own->allowed_ips_count > 0)
+		prefix_format(&own->allowed_ips[0], allowed);
+	log_warning(log,
+		"%s: the VPN address %s is not among the AllowedIPs of our own entry, %s:%u (%s%s): "
+		"the other instances will not take packets from it; correct one of the two",
+		name, address_format(address, given), own->file, own->line, allowed,
+		own->allowed_ips_count > 1 ? ", ..." : "");
 }
 
 int
@@ -364,6 +397,8 @@ gl_gateway_add_tunnel(struct gl_gateway *gateway, const struct gl_tunnel_setting
 			settings->vpn_address);
 		return -EINVAL;
 	}
+	check_own_entry(
+		&gateway->log, settings->host + 4, settings->config->config, &address.address);
 	return gateway_add_tunnel(gateway->gateway,
 		&(const struct gateway_tunnel_settings){
 			.config = settings->config->config,

@@ -11,27 +11,51 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Addresses that must stay reachable by the underlay: its own, and the peers' endpoints. */
+/* What must stay reachable by the underlay: its own networks, and the peers' endpoints. */
 struct outside {
-	struct address *addresses;
-	size_t local_count; /* the first ones are local */
-	size_t count;
+	struct prefix networks[DIRECTORY_LOCALS_MAX];
+	size_t network_count;
+	struct address *endpoints;
+	size_t endpoint_count;
 };
 
-static int
-outside_init(struct outside *outside, const struct tunnel_config *config,
-	const struct nexthops *nexthops)
+/* The tunnels' peers; a peer without an endpoint has an address of no family, in no prefix. */
+static size_t
+tunnel_endpoints(const struct control *control, struct address to[])
 {
-	outside->addresses =
-		calloc(DIRECTORY_LOCALS_MAX + config->peer_count, sizeof(struct address));
-	if (outside->addresses == NULL)
-		return -ENOMEM;
-	outside->local_count = nexthops_local(nexthops, outside->addresses, DIRECTORY_LOCALS_MAX);
-	outside->count = outside->local_count;
-	for (size_t i = 0; i < config->peer_count; i++)
-		if (address_parse(config->peers[i].host, &outside->addresses[outside->count]) == 0)
-			outside->count++;
-	return 0;
+	const struct peer *peer;
+	size_t count = 0;
+
+	for (unsigned i = 0; i < control->tunnel_count; i++)
+		TAILQ_FOREACH (peer, &control->tunnels[i]->peers, entry) {
+			if (to != NULL)
+				to[count] = peer->endpoint.address;
+			count++;
+		}
+	return count;
+}
+
+static int
+outside_init(struct outside *outside, const struct tunnel_config *config, struct control *control)
+{
+	size_t count = 0;
+	int error = -ENOMEM;
+
+	control_lock(control);
+	outside->network_count =
+		nexthops_networks(control->nexthops, outside->networks, DIRECTORY_LOCALS_MAX);
+	outside->endpoints = calloc(
+		tunnel_endpoints(control, NULL) + config->peer_count + 1, sizeof(struct address));
+	if (outside->endpoints != NULL) {
+		count = tunnel_endpoints(control, outside->endpoints);
+		error = 0;
+	}
+	control_unlock(control);
+	for (size_t i = 0; i < config->peer_count && error == 0; i++)
+		if (address_parse(config->peers[i].host, &outside->endpoints[count]) == 0)
+			count++;
+	outside->endpoint_count = count;
+	return error;
 }
 
 /* Returns why the prefix must not be routed into the tunnel, or NULL. */
@@ -40,10 +64,13 @@ refusal(const struct prefix *prefix, const struct outside *outside)
 {
 	if (prefix->len == 0)
 		return "it is a default route";
-	for (size_t i = 0; i < outside->count; i++)
-		if (prefix_contains(prefix, &outside->addresses[i]))
-			return i < outside->local_count ? "it holds an address of the underlay"
-							: "it holds a peer's endpoint";
+	for (size_t i = 0; i < outside->network_count; i++)
+		if (prefix_contains(prefix, &outside->networks[i].address) ||
+			prefix_contains(&outside->networks[i], &prefix->address))
+			return "it overlaps a network of the underlay";
+	for (size_t i = 0; i < outside->endpoint_count; i++)
+		if (prefix_contains(prefix, &outside->endpoints[i]))
+			return "it holds a peer's endpoint";
 	return NULL;
 }
 
@@ -68,17 +95,16 @@ add_route(const struct tun *tun, const struct prefix *prefix, const struct outsi
 }
 
 void
-host_routes_add(const struct tun *tun, const struct tunnel_config *config,
-	const struct nexthops *nexthops, const struct log *log)
+host_routes_add(const struct tun *tun, const struct tunnel_config *config, struct control *control)
 {
 	struct outside outside;
 
-	if (outside_init(&outside, config, nexthops) != 0) {
-		log_error(log, "%s: no memory to make routes", tun->name);
+	if (outside_init(&outside, config, control) != 0) {
+		log_error(control->log, "%s: no memory to make routes", tun->name);
 		return;
 	}
 	for (size_t i = 0; i < config->peer_count; i++)
 		for (size_t k = 0; k < config->peers[i].allowed_ips_count; k++)
-			add_route(tun, &config->peers[i].allowed_ips[k], &outside, log);
-	free(outside.addresses);
+			add_route(tun, &config->peers[i].allowed_ips[k], &outside, control->log);
+	free(outside.endpoints);
 }

@@ -53,10 +53,12 @@ addresses_read(struct addresses *addresses, const struct nlmsghdr *message)
 		attributes[IFA_LOCAL] != NULL ? attributes[IFA_LOCAL] : attributes[IFA_ADDRESS];
 	struct host_address entry = {
 		.address = netlink_address(local, header->ifa_family),
-		.network = {
-			.address = netlink_address(attributes[IFA_ADDRESS], header->ifa_family),
-			.len = header->ifa_prefixlen,
-		},
+		.network =
+			{
+				.address = netlink_address(
+					attributes[IFA_ADDRESS], header->ifa_family),
+				.len = header->ifa_prefixlen,
+			},
 		.ifindex = header->ifa_index,
 	};
 	if (entry.address.family == ADDRESS_NONE)

@@ -117,8 +117,10 @@ hold_create(const char *iface, const struct log *log, struct hold **hold)
 		return -ENODEV;
 	}
 	struct hold *self = calloc(1, sizeof(*self));
-	if (self == NULL)
+	if (self == NULL) {
+		log_error(log, "%s: no memory to hold the interface", iface);
 		return -ENOMEM;
+	}
 	self->log = log;
 	strncpy(self->iface, iface, sizeof(self->iface) - 1);
 	int result = claim_take(self, ifindex);

@@ -44,12 +44,12 @@ bool neighbours_find(
  */
 bool neighbours_event(struct neighbours *neighbours, const struct nlmsghdr *message);
 
-/* neighbours_resync has the kernel asked anew about each when it is next found: events were lost. */
+/* neighbours_resync, when events were lost: the kernel is asked anew about each that is found. */
 void neighbours_resync(struct neighbours *neighbours);
 
 /*
- * neighbours_refresh is to be called every ten seconds. Returns true if there is any neighbour: find
- * again all that you need. By that those are kept fresh that the kernel does not by itself, and what
- * is not found from one refresh to the next but one is given up, in the kernel too.
+ * neighbours_refresh is to be called every ten seconds. Returns true if there is any neighbour:
+ * find again all that you need. That keeps those fresh that the kernel does not by itself; what is
+ * not found from one refresh to the next but one is given up, in the kernel too.
  */
 bool neighbours_refresh(struct neighbours *neighbours);

@@ -78,8 +78,8 @@ nexthops_local(const struct nexthops *nexthops, struct address addresses[], size
 }
 
 /*
- * nexthops_networks writes up to `max` networks that are on-link at the underlay's interface, by its
- * addresses; returns how many. Host bits are zero; one may be there twice.
+ * nexthops_networks writes up to `max` networks that are on-link at the underlay's interface, by
+ * its addresses; returns how many. Host bits are zero; one may be there twice.
  */
 static inline size_t
 nexthops_networks(const struct nexthops *nexthops, struct prefix networks[], size_t max)

@@ -373,8 +373,10 @@ nexthops_netlink_create(const char *iface, const struct log *log, struct nexthop
 		return -ENODEV;
 	}
 	struct nexthops_netlink *self = calloc(1, sizeof(*self));
-	if (self == NULL)
+	if (self == NULL) {
+		log_error(log, "%s: no memory to follow the interface", iface);
 		return -ENOMEM;
+	}
 	self->nexthops = (struct nexthops){.ops = &netlink_ops, .fd = -1, .ifindex = ifindex};
 	self->refresh_timer = -1;
 	self->log = log;

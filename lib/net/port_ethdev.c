@@ -154,7 +154,7 @@ ethdev_start(struct port_ethdev *self, struct rte_mempool *pool, const struct lo
 	if (queue_count > info.max_rx_queues || queue_count > info.max_tx_queues) {
 		log_error(log,
 			"%s has %u receive and %u transmit queues, but %u are needed, one for each "
-			"lane: use fewer lanes or ask the device for more queues",
+			"lane: use fewer lanes (--lanes) or ask the device for more queues",
 			self->device, info.max_rx_queues, info.max_tx_queues, queue_count);
 		return -ENOSPC;
 	}
@@ -218,8 +218,10 @@ port_vdev_open(const char *device, uint16_t queue_count, struct rte_mempool *poo
 		return -ENOTSUP;
 	}
 	struct port_ethdev *self = calloc(1, sizeof(*self));
-	if (self == NULL)
+	if (self == NULL) {
+		log_error(log, "no memory for the device %s", device);
 		return -ENOMEM;
+	}
 	memcpy(self->device, device, name_len);
 	memcpy(self->port.name, device, name_len);
 	self->port.ops = &ethdev_ops;

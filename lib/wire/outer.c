@@ -143,8 +143,7 @@ static inline bool
 ipv6_source_usable(const uint8_t source[16])
 {
 	/* With all zeroes before it, the last byte 0 or 1 is the zero or the loopback address. */
-	return source[0] != 0xff &&
-	        (load_le64(source) != 0 || load_be64(source + 8) > 1);
+	return source[0] != 0xff && (load_le64(source) != 0 || load_be64(source + 8) > 1);
 }
 
 static inline enum outer_verdict

@@ -147,7 +147,9 @@ spawn() {
 
 # gone PID: the process has ended (a zombie has).
 gone() {
-	case $(ps -o stat= -p "$1" || true) in '' | Z*) return 0 ;; *) return 1 ;; esac
+	local state
+	{ read -r _ _ state _ <"/proc/$1/stat"; } 2>/dev/null || return 0
+	[ "$state" = Z ]
 }
 
 # Ends and removes all that this run made.

@@ -67,11 +67,11 @@ random_file() {
 sends_file() {
 	local from=$1 to=$2
 	rm -f "$work/received"
-	instance_spawn "$to" bash -c "timeout 280 ncat -l --recv-only 9000 |
+	instance_spawn "$to" bash -c "timeout 500 ncat -l --recv-only 9000 |
 		sha256sum >$work/received.new; mv $work/received.new $work/received"
 	within 5 listens "$to" 9000 || return
 	instance_run "$from" bash -c \
-		"timeout 280 ncat --send-only $(inside "$to") 9000 <$work/random" || return
+		"timeout 500 ncat --send-only $(inside "$to") 9000 <$work/random" || return
 	within 20 test -e "$work/received" || return
 	cmp "$work/random.sha256" "$work/received"
 }

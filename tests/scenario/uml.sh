@@ -44,15 +44,23 @@ uml_ready() {
 	! gone "${pid[$1]}" && [ -e "$(uml_dir "$1")/ready" ]
 }
 
+# It is asked again every two seconds, and takes a command only once: under load it has been seen to
+# sleep on, its console's input unread or its timers unheard.
 uml_run() {
-	local name=$1 file
+	local name=$1 file dir pause=0.02 again=0 end=$((SECONDS + 600))
 	shift
-	file=$(mktemp "$(uml_dir "$name")/XXXXXX")
+	dir=$(uml_dir "$name")
+	file=$(mktemp "$dir/XXXXXX")
 	printf '%q ' "$@" >"$file"
-	echo "${file##*/}" >"$(uml_dir "$name")/stdin"
 	until [ -e "$file.rc" ]; do
-		! gone "${pid[$name]}" || { echo "$name: user-mode Linux is gone"; return 255; } >&2
-		sleep 0.03
+		if [ "$SECONDS" -ge "$again" ]; then
+			! gone "${pid[$name]}" || { echo "$name: the kernel is gone"; return 255; } >&2
+			[ "$SECONDS" -lt "$end" ] || { echo "$name: no answer"; return 255; } >&2
+			[ "$again" = 0 ] || pause=0.2
+			again=$((SECONDS + 2))
+			echo "${file##*/}" >"$dir/stdin"
+		fi
+		sleep "$pause"
 	done
 	cat "$file.out"
 	cat "$file.err" >&2

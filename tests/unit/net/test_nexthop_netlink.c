@@ -369,6 +369,39 @@ local_addresses_are_the_underlay_s(void **state)
 	assert_false(local_has("fd07::1"));
 }
 
+static bool
+networks_have(const char *text)
+{
+	struct prefix networks[16];
+	const struct prefix wanted = lab_prefix(text);
+	size_t count = nexthops_networks(nexthops, networks, 16);
+	for (size_t i = 0; i < count; i++)
+		if (prefix_compare(&networks[i], &wanted) == 0)
+			return true;
+	return false;
+}
+
+static void
+networks_are_the_underlay_s(void **state)
+{
+	assert_true(networks_have("10.7.0.0/24"));
+	assert_true(networks_have("fd07::/64"));
+	assert_false(networks_have("10.8.0.0/24"));
+	/* The same address with another length, and one with the other end's. */
+	lab_run("ip addr add 10.7.0.1/20 dev u0 && ip addr add 10.9.0.1 peer 10.9.1.2/28 dev u0");
+	while (changed_within(100))
+		;
+	assert_true(networks_have("10.7.0.0/24"));
+	assert_true(networks_have("10.7.0.0/20"));
+	assert_true(networks_have("10.9.1.0/28"));
+	lab_run("ip addr del 10.7.0.1/20 dev u0");
+	while (changed_within(100))
+		;
+	assert_true(networks_have("10.7.0.0/24"));
+	assert_false(networks_have("10.7.0.0/20"));
+	assert_true(local_has("10.7.0.1"));
+}
+
 static void
 address_of_the_link_itself_changes(void **state)
 {
@@ -489,6 +522,7 @@ main(void)
 		LAB_TEST(source_of_the_route_is_preferred),
 		LAB_TEST(mtu_is_the_link_s_or_the_route_s),
 		LAB_TEST(local_addresses_are_the_underlay_s),
+		LAB_TEST(networks_are_the_underlay_s),
 		LAB_TEST(address_of_the_link_itself_changes),
 		LAB_TEST(link_goes_down_and_up),
 		LAB_TEST(link_vanishes),

@@ -22,6 +22,7 @@ answers_with_what_it_was_given(void **state)
 	const struct address to4 = lab_address("192.0.2.1");
 	const struct address to6 = lab_address("2001:db8::1");
 	struct address local[3];
+	struct prefix networks[3];
 	struct nexthop nexthop;
 
 	struct nexthops *nexthops =
@@ -41,6 +42,12 @@ answers_with_what_it_was_given(void **state)
 	assert_true(address_equal(&local[0], &source4));
 	assert_true(address_equal(&local[1], &source6));
 	assert_int_equal(nexthops_local(nexthops, local, 1), 1);
+	assert_int_equal(nexthops_networks(nexthops, networks, 3), 2);
+	assert_true(address_equal(&networks[0].address, &source4));
+	assert_int_equal(networks[0].len, 32);
+	assert_true(address_equal(&networks[1].address, &source6));
+	assert_int_equal(networks[1].len, 128);
+	assert_int_equal(nexthops_networks(nexthops, networks, 1), 1);
 	assert_int_equal(nexthops->fd, -1);
 	assert_int_equal(nexthops_process(nexthops), 0);
 	nexthops_destroy(nexthops);
