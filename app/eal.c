@@ -39,6 +39,21 @@ format_lcores(char text[LCORES_MAX], const cpu_set_t *lanes)
 				text + len, (size_t)(LCORES_MAX - len), ",%d@%d", lcore++, cpu);
 }
 
+/* Free hugepages are counted over all NUMA nodes, and not by what a cgroup lets us have. */
+static void
+say_why_not(int error, unsigned memory_mib, bool hugepages)
+{
+	fprintf(stderr, "guardlane: DPDK does not start with %u MiB of %s: %s; ", memory_mib,
+		hugepages ? "hugepages" : "memory", rte_strerror(error));
+	if (hugepages)
+		fprintf(stderr,
+			"they may be on another NUMA node, or more than a cgroup (hugetlb) allows: "
+			"reserve more by sysctl vm.nr_hugepages=N, ask for less by --memory, or do "
+			"without them by --hugepages no\n");
+	else
+		fprintf(stderr, "ask for less by --memory\n");
+}
+
 int
 eal_start(const cpu_set_t *lanes, unsigned memory_mib, bool hugepages)
 {
@@ -46,6 +61,7 @@ eal_start(const cpu_set_t *lanes, unsigned memory_mib, bool hugepages)
 	char memory[16];
 	const char *argv[20]; /* EAL may reorder, but does not write to the texts */
 	int argc = 0;
+	int error;
 
 	format_lcores(lcores, lanes);
 	snprintf(memory, sizeof(memory), "%u", memory_mib);
@@ -73,8 +89,9 @@ eal_start(const cpu_set_t *lanes, unsigned memory_mib, bool hugepages)
 	argv[argc] = NULL;
 	if (rte_eal_init(argc, (char **)(void *)argv) >= 0)
 		return 0;
-	fprintf(stderr, "guardlane: DPDK does not start: %s\n", rte_strerror(rte_errno));
-	return -rte_errno;
+	error = rte_errno;
+	say_why_not(error, memory_mib, hugepages);
+	return -error;
 }
 
 void

@@ -37,7 +37,7 @@ static const struct option_row tunnel_rows[] = {
 	TUNNEL_ROW(public_conf, "public-conf", "FILE", "the public file, wherever it is"),
 	TUNNEL_ROW(vpn_address, "vpn-address", "ADDRESS[/LEN]",
 		"our address in the VPN, /24 unless it has a mask; else MITIGATOR_VPN_ADDRESS from "
-		"the environment, else from .env"),
+		"the environment, else from .env; further tunnels ask their own .env first"),
 	TUNNEL_ROW(host, "host", "tun:NAME", "the host device; default tun:wg0"),
 	TUNNEL_ROW(
 		listen_port, "listen-port", "PORT", "UDP port of our own; else the private file's"),
@@ -58,7 +58,10 @@ static const struct option_row rows[] = {
 	ROW(poll, "poll", "busy|adaptive|auto",
 		"whether lanes spin or sleep when idle; auto (default): busy on isolated CPUs"),
 	ROW(memory, "memory", "MIB", "memory for packets and tables; default 256"),
-	ROW(aead, "aead", "auto|ipsec-mb|sodium", "what seals and opens; auto (default): the fastest"),
+	ROW(hugepages, "hugepages", "auto|no",
+		"whether that memory is in hugepages; auto (default): if enough of them are free"),
+	ROW(aead, "aead", "auto|ipsec-mb|sodium",
+		"what seals and opens; auto (default): the fastest"),
 	ROW(log_level, "log-level", "error|warning|info|debug", "how much is said; default info"),
 	ROW(help, "help", NULL, "this text"),
 	ROW(version, "version", NULL, "the version"),

@@ -30,6 +30,7 @@ struct options {
 	const char *lanes;
 	const char *poll;
 	const char *memory;
+	const char *hugepages;
 	const char *aead;
 	const char *log_level;
 	bool help;

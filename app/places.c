@@ -54,30 +54,44 @@ places_find(struct places *places, const struct tunnel_options *options)
 	return error;
 }
 
+/* Copies the text. Returns 0, -ENOENT if there is none, or -E2BIG. */
+static int
+take_address(const char *text, char address[PLACES_VPN_ADDRESS_MAX])
+{
+	if (text == NULL || text[0] == '\0')
+		return -ENOENT;
+	return snprintf(address, PLACES_VPN_ADDRESS_MAX, "%s", text) < PLACES_VPN_ADDRESS_MAX
+		? 0
+		: -E2BIG;
+}
+
+static int
+dotenv_address(const struct places *places, char address[PLACES_VPN_ADDRESS_MAX])
+{
+	int error = gl_dotenv_get(
+		places->dotenv, "MITIGATOR_VPN_ADDRESS", address, PLACES_VPN_ADDRESS_MAX);
+
+	return error == 0 && address[0] == '\0' ? -ENOENT : error;
+}
+
 int
-places_vpn_address(const struct places *places, const struct tunnel_options *options,
+places_vpn_address(const struct places *places, const struct tunnel_options *options, bool further,
 	char address[PLACES_VPN_ADDRESS_MAX])
 {
-	const char *given = options->vpn_address;
-	int error;
+	int error = take_address(options->vpn_address, address);
 
-	if (given == NULL)
-		given = getenv("MITIGATOR_VPN_ADDRESS");
-	if (given != NULL && given[0] != '\0') {
-		if (snprintf(address, PLACES_VPN_ADDRESS_MAX, "%s", given) < PLACES_VPN_ADDRESS_MAX)
-			return 0;
-		error = -E2BIG;
-	} else {
-		error = gl_dotenv_get(
-			places->dotenv, "MITIGATOR_VPN_ADDRESS", address, PLACES_VPN_ADDRESS_MAX);
-		if (error == 0 && address[0] == '\0')
-			error = -ENOENT;
-	}
+	if (error == -ENOENT && further)
+		error = dotenv_address(places, address);
+	if (error == -ENOENT)
+		error = take_address(getenv("MITIGATOR_VPN_ADDRESS"), address);
+	if (error == -ENOENT && !further)
+		error = dotenv_address(places, address);
 	if (error != 0)
 		fprintf(stderr,
-			"guardlane: the VPN address is %s; give --vpn-address, or set "
-			"MITIGATOR_VPN_ADDRESS in the environment or in %s\n",
-			error == -E2BIG ? "too long" : "not known", places->dotenv);
+			"guardlane: the VPN address is %s; give %s, or set MITIGATOR_VPN_ADDRESS "
+			"in the environment or in %s\n",
+			error == -E2BIG ? "too long" : "not known",
+			further ? "vpn-address= in --tunnel" : "--vpn-address", places->dotenv);
 	return error;
 }
 

@@ -24,11 +24,12 @@ int places_find(struct places *places, const struct tunnel_options *options)
 	__attribute__((warn_unused_result));
 
 /*
- * places_vpn_address finds our address in the VPN. Returns 0, or -ENOENT or -E2BIG having said on
- * stderr where it was looked for.
+ * places_vpn_address finds our address in the VPN: as given, else in the environment, else in .env.
+ * The environment is one for all tunnels, so for a `further` one its own .env goes before. Returns
+ * 0, or -ENOENT or -E2BIG having said on stderr where it was looked for.
  */
 int places_vpn_address(const struct places *places, const struct tunnel_options *options,
-	char address[PLACES_VPN_ADDRESS_MAX]) __attribute__((warn_unused_result));
+	bool further, char address[PLACES_VPN_ADDRESS_MAX]) __attribute__((warn_unused_result));
 
 /*
  * places_cpus reads a list such as "2-3,10" into *cpus. Each must be one that this process may use.

@@ -5,6 +5,7 @@
  */
 #include "plan.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -106,6 +107,16 @@ parse_poll(const char *text, const cpu_set_t *cpus, bool *busy)
 }
 
 static int
+parse_hugepages(const char *text, bool *allowed)
+{
+	*allowed = text == NULL || strcmp(text, "auto") == 0;
+	if (*allowed || strcmp(text, "no") == 0)
+		return 0;
+	fprintf(stderr, "guardlane: --hugepages \"%s\" is none of auto, no\n", text);
+	return -EINVAL;
+}
+
+static int
 plan_process(struct plan *plan, const struct options *options)
 {
 	int error = parse_log_level(options->log_level, &plan->log.level);
@@ -116,6 +127,8 @@ plan_process(struct plan *plan, const struct options *options)
 		error = parse_poll(options->poll, &plan->cpus, &plan->busy);
 	if (error == 0)
 		error = parse_memory(options->memory, &plan->memory_mib);
+	if (error == 0)
+		error = parse_hugepages(options->hugepages, &plan->hugepages);
 	plan->underlay_interface = options->underlay_interface;
 	plan->aead = options->aead;
 	return error;
@@ -123,7 +136,7 @@ plan_process(struct plan *plan, const struct options *options)
 
 /* Adds the tunnel to the plan unless it has no peer table. */
 static int
-plan_tunnel(struct plan *plan, const struct tunnel_options *options)
+plan_tunnel(struct plan *plan, const struct tunnel_options *options, bool further)
 {
 	struct plan_tunnel *tunnel = &plan->tunnels[plan->tunnel_count];
 	int error = places_find(&tunnel->places, options);
@@ -147,7 +160,69 @@ plan_tunnel(struct plan *plan, const struct tunnel_options *options)
 		return 0;
 	}
 	plan->tunnel_count++;
-	return places_vpn_address(&tunnel->places, options, tunnel->vpn_address);
+	return places_vpn_address(&tunnel->places, options, further, tunnel->vpn_address);
+}
+
+uint16_t
+plan_listen_port(const struct plan_tunnel *tunnel)
+{
+	return tunnel->listen_port != 0 ? tunnel->listen_port
+					: gl_config_listen_port(tunnel->config);
+}
+
+/* Whether two VPN addresses are one, whatever their masks and however they are written. */
+static bool
+same_address(const char *a, const char *b)
+{
+	const char *texts[2] = {a, b};
+	char plain[2][PLACES_VPN_ADDRESS_MAX];
+	struct in6_addr addresses[2];
+
+	for (unsigned i = 0; i < 2; i++) {
+		snprintf(plain[i], sizeof(plain[i]), "%s", texts[i]);
+		plain[i][strcspn(plain[i], "/")] = '\0';
+	}
+	if (inet_pton(AF_INET6, plain[0], &addresses[0]) == 1 &&
+		inet_pton(AF_INET6, plain[1], &addresses[1]) == 1)
+		return memcmp(&addresses[0], &addresses[1], sizeof(addresses[0])) == 0;
+	return strcmp(plain[0], plain[1]) == 0;
+}
+
+/* Two tunnels that share one of these would share out the packets, in no order anybody meant. */
+static int
+refuse_same(const struct plan_tunnel *a, const struct plan_tunnel *b)
+{
+	if (strcmp(a->host, b->host) == 0)
+		fprintf(stderr,
+			"guardlane: two tunnels have the host device %s; give one of them another "
+			"(host=tun:NAME)\n",
+			a->host);
+	else if (same_address(a->vpn_address, b->vpn_address))
+		fprintf(stderr,
+			"guardlane: %s and %s have the same VPN address, %s; give one of them "
+			"another (vpn-address=ADDRESS, or MITIGATOR_VPN_ADDRESS in its .env)\n",
+			a->host, b->host, b->vpn_address);
+	else if (plan_listen_port(a) == plan_listen_port(b))
+		fprintf(stderr,
+			"guardlane: %s and %s have the same UDP port, %u; give one of them another "
+			"(listen-port=PORT, or ListenPort in %s)\n",
+			a->host, b->host, plan_listen_port(b), b->places.private_conf);
+	else
+		return 0;
+	return -EINVAL;
+}
+
+static int
+plan_tunnels(struct plan *plan, const struct options *options)
+{
+	int error = 0;
+
+	for (unsigned i = 0; i < options->tunnel_count && error == 0; i++)
+		error = plan_tunnel(plan, &options->tunnels[i], i > 0);
+	for (unsigned i = 0; i < plan->tunnel_count && error == 0; i++)
+		for (unsigned k = 0; k < i && error == 0; k++)
+			error = refuse_same(&plan->tunnels[k], &plan->tunnels[i]);
+	return error;
 }
 
 static int
@@ -184,8 +259,8 @@ plan_make(struct plan *plan, const struct options *options)
 
 	*plan = (struct plan){.log = {.level = GL_LOG_INFO, .write = write_log}};
 	error = plan_process(plan, options);
-	for (unsigned i = 0; i < options->tunnel_count && error == 0; i++)
-		error = plan_tunnel(plan, &options->tunnels[i]);
+	if (error == 0)
+		error = plan_tunnels(plan, options);
 	if (error == 0 && plan->tunnel_count > 0)
 		error = plan_underlay(plan, options);
 	return error;

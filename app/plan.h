@@ -30,16 +30,21 @@ struct plan {
 	const char *aead;
 	cpu_set_t cpus;
 	unsigned memory_mib;
+	bool hugepages; /* they may be used */
 	bool busy;
 };
 
 /*
  * plan_make decides everything, and loads the files. Tunnels without a peer table are said so and
- * left out. Returns 0, or a negative errno having said what is wrong. plan_fini wipes and frees
- * the configurations, also after an error, and any number of times.
+ * left out; two that have the same host device, VPN address or UDP port are an error. Returns 0, or
+ * a negative errno having said what is wrong. plan_fini wipes and frees the configurations, also
+ * after an error, and any number of times.
  */
 int plan_make(struct plan *plan, const struct options *options) __attribute__((warn_unused_result));
 void plan_fini(struct plan *plan);
+
+/* plan_listen_port returns the UDP port that the tunnel will have. */
+uint16_t plan_listen_port(const struct plan_tunnel *tunnel);
 
 /* plan_say writes a line to the plan's log, in the library's own form. */
 void plan_say(const struct plan *plan, enum gl_log_level level, const char *format, ...)

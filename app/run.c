@@ -32,8 +32,9 @@ wait_for_end(const sigset_t *signals, const struct plan *plan)
 {
 	int number;
 
-	while (sigwait(signals, &number) != 0)
-		;
+	while (sigwait(signals, &number) != 0 || number == SIGHUP)
+		plan_say(plan, GL_LOG_INFO,
+			"a hangup signal is ignored: to take over changed files, start anew");
 	plan_say(plan, GL_LOG_INFO, "%s: ending", strsignal(number));
 }
 
@@ -64,9 +65,7 @@ say_ready(const struct plan *plan)
 		const struct plan_tunnel *tunnel = &plan->tunnels[i];
 
 		plan_say(plan, GL_LOG_INFO, "%s: %s, UDP port %u, %zu peers", tunnel->host,
-			tunnel->vpn_address,
-			tunnel->listen_port != 0 ? tunnel->listen_port
-						 : gl_config_listen_port(tunnel->config),
+			tunnel->vpn_address, plan_listen_port(tunnel),
 			gl_config_peer_count(tunnel->config));
 	}
 	plan_say(plan, GL_LOG_INFO, "ready: underlay %s, %d %s lane%s", plan->underlay,
@@ -74,11 +73,28 @@ say_ready(const struct plan *plan)
 		CPU_COUNT(&plan->cpus) == 1 ? "" : "s");
 }
 
+/* Lanes that have started return after gl_gateway_stop(). */
+static int
+launch_lanes(struct gl_gateway *gateway, const struct plan *plan)
+{
+	unsigned lcore;
+
+	RTE_LCORE_FOREACH_WORKER (lcore) {
+		int error = rte_eal_remote_launch(lane_main, gateway, lcore);
+
+		if (error == 0)
+			continue;
+		plan_say(plan, GL_LOG_ERROR, "cannot start lane %u: %s", lcore - 1,
+			strerror(-error));
+		return error;
+	}
+	return 0;
+}
+
 static int
 run_gateway(struct plan *plan, const sigset_t *signals)
 {
 	struct gl_gateway *gateway = NULL;
-	unsigned lcore;
 	int error = gl_gateway_create(
 		&(const struct gl_gateway_settings){
 			.underlay = plan->underlay,
@@ -96,16 +112,16 @@ run_gateway(struct plan *plan, const sigset_t *signals)
 	error = add_tunnels(gateway, plan);
 	if (error == 0)
 		error = gl_gateway_start(gateway);
+	if (error == 0)
+		error = launch_lanes(gateway, plan);
 	if (error == 0) {
-		RTE_LCORE_FOREACH_WORKER (lcore)
-			rte_eal_remote_launch(lane_main, gateway, lcore);
 		say_ready(plan);
 		/* From now on the keys are in the gateway's locked memory only. */
 		plan_fini(plan);
 		wait_for_end(signals, plan);
-		gl_gateway_stop(gateway);
-		rte_eal_mp_wait_lcore();
 	}
+	gl_gateway_stop(gateway);
+	rte_eal_mp_wait_lcore();
 	gl_gateway_destroy(gateway);
 	return error;
 }
@@ -114,10 +130,10 @@ static int
 run_vpn(struct plan *plan, const sigset_t *signals)
 {
 	const unsigned long free_mib = places_hugepages_mib();
-	const bool hugepages = free_mib >= plan->memory_mib;
+	const bool hugepages = plan->hugepages && free_mib >= plan->memory_mib;
 	int error;
 
-	if (!hugepages)
+	if (plan->hugepages && !hugepages)
 		plan_say(plan, GL_LOG_WARNING,
 			"%lu MiB of hugepages are free, %u are wanted: running without, which is "
 			"slower; reserve some by sysctl vm.nr_hugepages=%u",
@@ -165,6 +181,9 @@ run_command(int argc, char *argv[])
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGHUP);
+	/* A log that nobody reads any more must not end it. */
+	signal(SIGPIPE, SIG_IGN);
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
 	error = plan_make(&plan, &options);
 	if (error == 0 && plan.tunnel_count > 0) {

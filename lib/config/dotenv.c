@@ -20,18 +20,30 @@ skip_blanks(char *text)
 	return text + strspn(text, BLANKS);
 }
 
+/* What is behind `word` at the start of the text, or NULL if it starts otherwise. */
+static char *
+skip_word(char *text, const char *word)
+{
+	for (; *word != '\0'; text++, word++)
+		if (*text != *word)
+			return NULL;
+	return text;
+}
+
 /* What is behind "NAME =", or NULL if the line is about something else. */
 static char *
 assigned(char *line, const char *name)
 {
-	size_t len = strlen(name);
+	char *exported;
 
 	line = skip_blanks(line);
-	if (strncmp(line, "export", 6) == 0 && strspn(line + 6, BLANKS) > 0)
-		line = skip_blanks(line + 6);
-	if (strncmp(line, name, len) != 0)
+	exported = skip_word(line, "export");
+	if (exported && strspn(exported, BLANKS) > 0)
+		line = skip_blanks(exported);
+	line = skip_word(line, name);
+	if (!line)
 		return NULL;
-	line = skip_blanks(line + len);
+	line = skip_blanks(line);
 	return *line == '=' ? skip_blanks(line + 1) : NULL;
 }
 

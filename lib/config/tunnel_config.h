@@ -16,6 +16,8 @@
 #define TUNNEL_CONFIG_HOST_MAX 256
 #define TUNNEL_CONFIG_NAME_MAX 64
 #define TUNNEL_CONFIG_DEFAULT_PORT 4567
+#define TUNNEL_CONFIG_MTU_MIN 1280
+#define TUNNEL_CONFIG_MTU_MAX 9216
 /* Bytes of one file beyond which it is refused. */
 #define TUNNEL_CONFIG_FILE_MAX ((size_t)16 << 20)
 

@@ -12,8 +12,6 @@
 #include <string.h>
 #include <strings.h>
 
-#define MTU_MIN 576
-
 static void
 claim_add(struct tunnel_parse *parse, const struct prefix *prefix, unsigned line)
 {
@@ -150,8 +148,9 @@ parse_number(struct tunnel_parse *parse, const struct wg_name *name, const struc
         uint32_t *number)
 {
 	bool mark = name->key == WG_FWMARK, keepalive = name->key == WG_KEEPALIVE;
-	uint32_t min = mark || keepalive ? 0 : name->key == WG_MTU ? MTU_MIN : 1;
-	uint32_t max = mark ? UINT32_MAX : UINT16_MAX;
+	bool mtu = name->key == WG_MTU;
+	uint32_t min = mark || keepalive ? 0 : mtu ? TUNNEL_CONFIG_MTU_MIN : 1;
+	uint32_t max = mark ? UINT32_MAX : mtu ? TUNNEL_CONFIG_MTU_MAX : UINT16_MAX;
 	uint32_t value = 0;
 
 	if (((mark || keepalive) && strcasecmp(line->value, "off") == 0) ||

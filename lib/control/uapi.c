@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,12 @@
 #define CLIENTS_MAX 16
 /* A client that neither sends nor takes anything for so long is closed. */
 #define IDLE_S 5.0
+/* Without descriptors or memory for one more, how long connections wait before the next try. */
+#define PAUSE_S 1.0
+/* At most, of an answer: what there is once, of each peer, of each of its allowed-ips. */
+#define TUNNEL_TEXT_MAX 256
+#define PEER_TEXT_MAX 512
+#define ALLOWED_IP_TEXT_MAX (sizeof("allowed_ip=\n") + PREFIX_TEXT_MAX)
 
 /* One connection. `in` collects a request; `out` is what is still to be written. */
 struct client {
@@ -44,57 +51,93 @@ struct uapi {
 	struct tunnel *tunnel;
 	struct ev_loop *loop;
 	struct ev_io listener;
+	struct ev_timer pause; /* active: the listener is not */
 	struct sockaddr_un address;
 	LIST_HEAD(, client) clients;
 	unsigned client_count;
 };
 
+/* An answer in the making: room for all of it from the start, so that no copy is left behind. */
+struct answer {
+	char *text;
+	size_t room;
+	size_t len; /* beyond `room` if it does not suffice */
+};
+
+static void __attribute__((format(printf, 2, 3)))
+answer_add(struct answer *answer, const char *format, ...)
+{
+	const size_t left = answer->len < answer->room ? answer->room - answer->len : 0;
+	va_list arguments;
+
+	va_start(arguments, format);
+	answer->len += (size_t)vsnprintf(
+		left > 0 ? answer->text + answer->len : NULL, left, format, arguments);
+	va_end(arguments);
+}
+
 static void
-print_peer(FILE *out, const struct peer *peer)
+add_peer(struct answer *out, const struct peer *peer)
 {
 	char hex[KEY_HEX_LEN + 1];
 	char text[ENDPOINT_TEXT_MAX];
 	struct peer_totals totals;
 
 	peer_totals_read(peer, &totals);
-	fprintf(out, "public_key=%s\n", key_to_hex(peer->remote.public_key, hex));
-	fprintf(out, "preshared_key=%s\n", key_to_hex(peer->remote.preshared_key, hex));
+	answer_add(out, "public_key=%s\n", key_to_hex(peer->remote.public_key, hex));
+	answer_add(out, "preshared_key=%s\n", key_to_hex(peer->remote.preshared_key, hex));
 	secret_wipe(hex, sizeof(hex));
-	fprintf(out, "protocol_version=1\n");
+	answer_add(out, "protocol_version=1\n");
 	if (peer->endpoint.port != 0)
-		fprintf(out, "endpoint=%s\n", endpoint_format(&peer->endpoint, text));
-	fprintf(out, "last_handshake_time_sec=%" PRIu64 "\n", peer->latest_handshake_ns / NS_IN_S);
-	fprintf(out, "last_handshake_time_nsec=%" PRIu64 "\n", peer->latest_handshake_ns % NS_IN_S);
-	fprintf(out, "tx_bytes=%" PRIu64 "\nrx_bytes=%" PRIu64 "\n", totals.tx_bytes,
+		answer_add(out, "endpoint=%s\n", endpoint_format(&peer->endpoint, text));
+	answer_add(
+		out, "last_handshake_time_sec=%" PRIu64 "\n", peer->latest_handshake_ns / NS_IN_S);
+	answer_add(
+		out, "last_handshake_time_nsec=%" PRIu64 "\n", peer->latest_handshake_ns % NS_IN_S);
+	answer_add(out, "tx_bytes=%" PRIu64 "\nrx_bytes=%" PRIu64 "\n", totals.tx_bytes,
 		totals.rx_bytes);
-	fprintf(out, "persistent_keepalive_interval=%u\n", peer->persistent_keepalive_s);
+	answer_add(out, "persistent_keepalive_interval=%u\n", peer->persistent_keepalive_s);
 	for (size_t i = 0; i < peer->allowed_ips_count; i++)
-		fprintf(out, "allowed_ip=%s\n", prefix_format(&peer->allowed_ips[i], text));
+		answer_add(out, "allowed_ip=%s\n", prefix_format(&peer->allowed_ips[i], text));
+}
+
+/* An upper bound of the answer's length, its final zero included. */
+static size_t
+answer_room(const struct tunnel *tunnel)
+{
+	const struct peer *peer;
+	size_t room = TUNNEL_TEXT_MAX;
+
+	TAILQ_FOREACH (peer, &tunnel->peers, entry)
+		room += PEER_TEXT_MAX + peer->allowed_ips_count * ALLOWED_IP_TEXT_MAX;
+	return room;
 }
 
 char *
 uapi_get(struct tunnel *tunnel, size_t *len)
 {
+	struct answer out = {.room = answer_room(tunnel)};
 	char hex[KEY_HEX_LEN + 1];
-	char *text = NULL;
-	FILE *out = open_memstream(&text, len);
 	const struct peer *peer;
 
-	if (out == NULL)
+	out.text = malloc(out.room);
+	if (out.text == NULL)
 		return NULL;
 	if (tunnel->identity.present)
-		fprintf(out, "private_key=%s\n", key_to_hex(tunnel->identity.private_key, hex));
+		answer_add(&out, "private_key=%s\n", key_to_hex(tunnel->identity.private_key, hex));
 	secret_wipe(hex, sizeof(hex));
 	if (tunnel->listen_port != 0)
-		fprintf(out, "listen_port=%u\n", tunnel->listen_port);
+		answer_add(&out, "listen_port=%u\n", tunnel->listen_port);
 	TAILQ_FOREACH (peer, &tunnel->peers, entry)
-		print_peer(out, peer);
-	fprintf(out, "errno=0\n\n");
-	if (fclose(out) != 0) {
-		free(text);
+		add_peer(&out, peer);
+	answer_add(&out, "errno=0\n\n");
+	if (out.len >= out.room) {
+		secret_wipe(out.text, out.room);
+		free(out.text);
 		return NULL;
 	}
-	return text;
+	*len = out.len;
+	return out.text;
 }
 
 static void
@@ -129,6 +172,7 @@ client_wait_for(struct client *client, int events)
 	ev_io_start(client->uapi->loop, &client->io);
 }
 
+/* By wg(8)'s reading the number is negative after "set", and positive after "get". */
 static void
 answer_errno(struct client *client, int error)
 {
@@ -151,6 +195,8 @@ answer(struct client *client, size_t len)
 		control_lock(uapi->control);
 		client->out = uapi_get(uapi->tunnel, &client->out_len);
 		control_unlock(uapi->control);
+		if (client->out == NULL)
+			answer_errno(client, ENOMEM);
 	} else if (len > 6 && memcmp(client->in, "get=1\n", 6) == 0) {
 		answer_errno(client, EINVAL);
 	} else if (len >= 6 && memcmp(client->in, "set=1\n", 6) == 0) {
@@ -227,12 +273,33 @@ on_idle(struct ev_loop *loop, struct ev_timer *timer, int events)
 }
 
 static void
+on_pause_over(struct ev_loop *loop, struct ev_timer *timer, int events)
+{
+	struct uapi *uapi = timer->data;
+
+	ev_timer_stop(loop, timer);
+	ev_io_start(loop, &uapi->listener);
+}
+
+/* The connection that cannot be taken stays: without a pause the loop would spin over it. */
+static void
+pause_listening(struct uapi *uapi, int error)
+{
+	log_warning(uapi->control->log, "%s: cannot take a connection: %s", uapi->address.sun_path,
+		strerror(error));
+	ev_io_stop(uapi->loop, &uapi->listener);
+	ev_timer_again(uapi->loop, &uapi->pause);
+}
+
+static void
 on_connect(struct ev_loop *loop, struct ev_io *io, int events)
 {
 	struct uapi *uapi = io->data;
 	struct client *client;
 	int fd = accept4(io->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
+	if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM))
+		pause_listening(uapi, errno);
 	if (fd < 0)
 		return;
 	client = uapi->client_count < CLIENTS_MAX ? calloc(1, sizeof(*client)) : NULL;
@@ -252,18 +319,19 @@ on_connect(struct ev_loop *loop, struct ev_io *io, int events)
 	ev_timer_again(loop, &client->idle);
 }
 
-/* Whether somebody listens on the socket file. */
+/* Whether somebody listens on the socket file, even if too busy to accept. */
 static bool
 in_use(const struct sockaddr_un *address)
 {
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	bool connected;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	bool listened;
 
 	if (fd < 0)
 		return false;
-	connected = connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0;
+	listened = connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 ||
+		errno == EAGAIN;
 	close(fd);
-	return connected;
+	return listened;
 }
 
 static int
@@ -318,6 +386,9 @@ uapi_create(
 	created->listener.data = created;
 	ev_io_init(&created->listener, on_connect, fd, EV_READ);
 	ev_io_start(loop, &created->listener);
+	created->pause.data = created;
+	ev_init(&created->pause, on_pause_over);
+	created->pause.repeat = PAUSE_S;
 	*uapi = created;
 	return 0;
 }
@@ -330,6 +401,7 @@ uapi_destroy(struct uapi *uapi)
 	while (!LIST_EMPTY(&uapi->clients))
 		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): the list no longer holds it */
 		client_close(LIST_FIRST(&uapi->clients));
+	ev_timer_stop(uapi->loop, &uapi->pause);
 	ev_io_stop(uapi->loop, &uapi->listener);
 	close(uapi->listener.fd);
 	unlink(uapi->address.sun_path);
