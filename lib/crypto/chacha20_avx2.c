@@ -104,28 +104,71 @@ rotate8(__m256i x)
 
 #define ROTATE(x, by) _mm256_or_si256(_mm256_slli_epi32(x, by), _mm256_srli_epi32(x, 32 - (by)))
 
+/*
+ * Two quarter rounds side by side on (a, b, c, d) and (e, f, g, h): enough to hide most latency,
+ * and few enough that their eight vectors and two temporary ones fit beside the rest.
+ */
 INLINE void
-quarter_round(__m256i state[WORDS], unsigned a, unsigned b, unsigned c, unsigned d)
+quarter_round2(__m256i state[WORDS], unsigned a, unsigned b, unsigned c, unsigned d, unsigned e,
+        unsigned f, unsigned g, unsigned h)
 {
 	state[a] = _mm256_add_epi32(state[a], state[b]);
+	state[e] = _mm256_add_epi32(state[e], state[f]);
 	state[d] = rotate16(_mm256_xor_si256(state[d], state[a]));
+	state[h] = rotate16(_mm256_xor_si256(state[h], state[e]));
 	state[c] = _mm256_add_epi32(state[c], state[d]);
+	state[g] = _mm256_add_epi32(state[g], state[h]);
 	state[b] = _mm256_xor_si256(state[b], state[c]);
+	state[f] = _mm256_xor_si256(state[f], state[g]);
 	state[b] = ROTATE(state[b], 12);
+	state[f] = ROTATE(state[f], 12);
 	state[a] = _mm256_add_epi32(state[a], state[b]);
+	state[e] = _mm256_add_epi32(state[e], state[f]);
 	state[d] = rotate8(_mm256_xor_si256(state[d], state[a]));
+	state[h] = rotate8(_mm256_xor_si256(state[h], state[e]));
 	state[c] = _mm256_add_epi32(state[c], state[d]);
+	state[g] = _mm256_add_epi32(state[g], state[h]);
 	state[b] = _mm256_xor_si256(state[b], state[c]);
+	state[f] = _mm256_xor_si256(state[f], state[g]);
 	state[b] = ROTATE(state[b], 7);
+	state[f] = ROTATE(state[f], 7);
+}
+
+/*
+ * Two of the words 8 to 11 are always in memory: those that the pair of quarter rounds at work
+ * does not need. They were stored a whole pair ago, so that nobody waits for them. Left to itself
+ * the compiler spills words in the middle of a chain, and the rounds take half as long again.
+ */
+INLINE void
+put(__m256i *memory, __m256i word)
+{
+	__asm__ volatile("vmovdqa %1, %0" : "=m"(*memory) : "x"(word));
+}
+
+INLINE __m256i
+get(const __m256i *memory)
+{
+	__m256i word;
+
+	__asm__ volatile("vmovdqa %1, %0" : "=x"(word) : "m"(*memory));
+	return word;
 }
 
 INLINE void
-double_round(__m256i state[WORDS])
+double_round(__m256i state[WORDS], __m256i parked[4])
 {
-	for (unsigned i = 0; i < 4; i++)
-		quarter_round(state, i, 4 + i, 8 + i, 12 + i);
-	for (unsigned i = 0; i < 4; i++)
-		quarter_round(state, i, 4 + (i + 1) % 4, 8 + (i + 2) % 4, 12 + (i + 3) % 4);
+	quarter_round2(state, 0, 4, 8, 12, 1, 5, 9, 13);
+	put(&parked[0], state[8]);
+	put(&parked[1], state[9]);
+	state[10] = get(&parked[2]);
+	state[11] = get(&parked[3]);
+	quarter_round2(state, 2, 6, 10, 14, 3, 7, 11, 15);
+	quarter_round2(state, 0, 5, 10, 15, 1, 6, 11, 12);
+	put(&parked[2], state[10]);
+	put(&parked[3], state[11]);
+	state[8] = get(&parked[0]);
+	state[9] = get(&parked[1]);
+	quarter_round2(state, 2, 7, 8, 13, 3, 4, 9, 14);
 }
 
 /* Eight columns of eight words become eight rows: row i holds lane i's words. */
@@ -209,14 +252,19 @@ eight_blocks(const struct chacha20_block blocks[LANES])
 {
 	__m256i state[WORDS];
 	__m256i start[WORDS];
+	__m256i parked[4];
 	__m256i low[LANES];
 	__m256i high[LANES];
 
 	load_state(start, blocks);
 	for (unsigned i = 0; i < WORDS; i++)
 		state[i] = start[i];
+	put(&parked[2], state[10]);
+	put(&parked[3], state[11]);
 	for (unsigned i = 0; i < DOUBLE_ROUNDS; i++)
-		double_round(state);
+		double_round(state, parked);
+	state[10] = get(&parked[2]);
+	state[11] = get(&parked[3]);
 	for (unsigned i = 0; i < WORDS; i++)
 		state[i] = _mm256_add_epi32(state[i], start[i]);
 	transpose8(low, state);

@@ -1,0 +1,549 @@
+/*
+ * What sealing and opening cost per packet, in cycles of the TSC: guardlane's backends and rivals.
+ * On the packet's way: the AEAD alone, packets as in the second cache.
+ * Threads: one, pinned.
+ *
+ * In each cell of the matrix all subjects take turns, batch by batch, on packets of their own
+ * buffers and nonces; the cell's figures are the minimum and the median. IMIX is seven packets of
+ * 64 bytes, four of 576 and one of 1424; a batch begins at each of the twelve in turn, and the
+ * figure is the mean over where it began.
+ */
+#include "aead_rivals.h"
+
+#include "base/random.h"
+#include "crypto/aead.h"
+#include "crypto/x25519.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <x86intrin.h>
+
+#define IMIX (-1)
+#define IMIX_LEN 12
+#define KEYS_MAX 512
+#define SUBJECTS_MAX 16
+#define ROUNDS_MAX 3000
+#define ROUNDS_LEAST 40
+#define VALUES_MAX 64
+/* No two packets at the same place of a page. */
+#define STRIDE (AEAD_LEN_MAX + 512 + 64)
+
+struct values {
+	int value[VALUES_MAX];
+	unsigned count;
+};
+
+struct options {
+	struct values bytes;
+	struct values batches;
+	struct values keys;
+	const char *op; /* NULL: both */
+	const char *only; /* backends, separated by commas; NULL: all */
+	const char *json;
+	double seconds; /* per cell */
+	bool calls; /* each of a family's calls on a line of its own */
+	bool avx2_only;
+};
+
+struct cell {
+	bool open;
+	int bytes;
+	unsigned batch;
+	unsigned keys;
+};
+
+struct result {
+	double least;
+	double median;
+};
+
+struct bench {
+	const struct options *options;
+	struct rival subjects[SUBJECTS_MAX];
+	unsigned subject_count;
+	uint8_t *work;
+	uint8_t *sealed;
+	uint8_t keys[KEYS_MAX][AEAD_KEY_LEN];
+	uint32_t *cycles; /* per subject, start and round */
+	unsigned next_key;
+	uint64_t next_counter;
+	FILE *json;
+	bool json_begun;
+};
+
+static const uint16_t imix[IMIX_LEN] = {64, 576, 64, 64, 1424, 64, 576, 64, 576, 64, 64, 576};
+
+static void
+fail(const char *what)
+{
+	fprintf(stderr, "bench_aead: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+static uint64_t
+own_seal(void *context, const struct aead_packet packets[], unsigned count)
+{
+	return aead_seal(context, packets, count);
+}
+
+static uint64_t
+own_open(void *context, const struct aead_packet packets[], unsigned count)
+{
+	return aead_open(context, packets, count);
+}
+
+static bool
+wanted(const struct options *options, const char *family)
+{
+	const size_t len = strlen(family);
+
+	for (const char *at = options->only; at != NULL; at = strchr(at, ',')) {
+		at += *at == ',';
+		if (strncmp(at, family, len) == 0 && (at[len] == ',' || at[len] == '\0'))
+			return true;
+	}
+	return options->only == NULL;
+}
+
+/* Our backend ipsec-mb is one more of the calls of that family. */
+static void
+subjects_create(struct bench *bench)
+{
+	struct rival rivals[RIVALS_MAX];
+	unsigned count = rivals_create(rivals, bench->options->avx2_only);
+
+	if (count == 0)
+		exit(1);
+	for (const char *const *name = aead_backends(); *name != NULL; name++) {
+		struct aead *aead;
+
+		/* Ours takes whatever the CPU has. */
+		if (!wanted(bench->options, *name) ||
+			(bench->options->avx2_only && strcmp(*name, "avx2") != 0 &&
+				strcmp(*name, "sodium") != 0))
+			continue;
+		aead = aead_create(*name);
+		if (aead == NULL && errno == ENOTSUP)
+			continue;
+		if (aead == NULL)
+			fail(*name);
+		bench->subjects[bench->subject_count++] = (struct rival){
+			.family = *name,
+			.call = strcmp(*name, "ipsec-mb") == 0 ? "backend" : "",
+			.seal = own_seal,
+			.open = own_open,
+			.context = aead,
+		};
+	}
+	for (unsigned i = 0; i < count; i++)
+		if (wanted(bench->options, rivals[i].family))
+			bench->subjects[bench->subject_count++] = rivals[i];
+}
+
+static uint32_t
+packet_len(const struct cell *cell, unsigned i)
+{
+	return cell->bytes == IMIX ? imix[i % IMIX_LEN] : (uint32_t)cell->bytes;
+}
+
+/* The packets of a batch, the first one being the cell's packet number `start`. */
+static void
+batch_make(struct bench *bench, const struct cell *cell, unsigned start,
+	struct aead_packet packets[AEAD_BATCH_MAX])
+{
+	for (unsigned i = 0; i < cell->batch; i++) {
+		packets[i] = (struct aead_packet){
+			.data = bench->work + (size_t)i * STRIDE,
+			.key = bench->keys[bench->next_key++ % cell->keys],
+			.counter = bench->next_counter++,
+			.len = packet_len(cell, start + i),
+		};
+	}
+}
+
+/* For opening, what is to be opened; made by the first subject, which is checked by the others. */
+static void
+batch_load(
+	struct bench *bench, const struct cell *cell, const struct aead_packet packets[], bool make)
+{
+	const struct rival *first = &bench->subjects[0];
+
+	if (make) {
+		if (first->seal(first->context, packets, cell->batch) !=
+			UINT64_MAX >> (AEAD_BATCH_MAX - cell->batch))
+			fail("sealing what is to be opened");
+		for (unsigned i = 0; i < cell->batch; i++)
+			memcpy(bench->sealed + (size_t)i * STRIDE, packets[i].data,
+				packets[i].len + AEAD_TAG_LEN);
+		return;
+	}
+	for (unsigned i = 0; i < cell->batch; i++)
+		memcpy(packets[i].data, bench->sealed + (size_t)i * STRIDE,
+			packets[i].len + AEAD_TAG_LEN);
+}
+
+static inline uint64_t
+cycles_now(void)
+{
+	uint64_t now;
+
+	_mm_lfence();
+	now = __rdtsc();
+	_mm_lfence();
+	return now;
+}
+
+static uint32_t
+measure(const struct rival *subject, const struct cell *cell, const struct aead_packet packets[])
+{
+	uint64_t begin = cycles_now();
+	uint64_t end;
+	uint64_t good = cell->open ? subject->open(subject->context, packets, cell->batch)
+				   : subject->seal(subject->context, packets, cell->batch);
+
+	end = cycles_now();
+	if (good != UINT64_MAX >> (AEAD_BATCH_MAX - cell->batch)) {
+		errno = EBADMSG;
+		fail(subject->family);
+	}
+	return end - begin < UINT32_MAX ? (uint32_t)(end - begin) : UINT32_MAX;
+}
+
+static double
+seconds_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static uint32_t *
+samples_of(const struct bench *bench, unsigned subject, unsigned start)
+{
+	return bench->cycles + ((size_t)subject * IMIX_LEN + start) * ROUNDS_MAX;
+}
+
+static int
+compare_cycles(const void *a, const void *b)
+{
+	const uint32_t left = *(const uint32_t *)a;
+	const uint32_t right = *(const uint32_t *)b;
+
+	return (left > right) - (left < right);
+}
+
+static void
+cell_round(struct bench *bench, const struct cell *cell, unsigned start, unsigned round)
+{
+	struct aead_packet packets[AEAD_BATCH_MAX];
+
+	batch_make(bench, cell, start, packets);
+	if (cell->open)
+		batch_load(bench, cell, packets, true);
+	for (unsigned i = 0; i < bench->subject_count; i++) {
+		/* Nobody always runs after the same one. */
+		const unsigned subject = (i + round) % bench->subject_count;
+
+		if (cell->open)
+			batch_load(bench, cell, packets, false);
+		samples_of(bench, subject, start)[round] =
+			measure(&bench->subjects[subject], cell, packets);
+	}
+}
+
+static void
+cell_run(struct bench *bench, const struct cell *cell, struct result results[SUBJECTS_MAX])
+{
+	const unsigned starts = cell->bytes == IMIX ? IMIX_LEN : 1;
+	const double end = seconds_now() + bench->options->seconds;
+	unsigned rounds = 0;
+
+	while (rounds < ROUNDS_MAX && (rounds < ROUNDS_LEAST || seconds_now() < end)) {
+		for (unsigned start = 0; start < starts; start++)
+			cell_round(bench, cell, start, rounds);
+		rounds++;
+	}
+	for (unsigned i = 0; i < bench->subject_count; i++) {
+		const double per = (double)cell->batch * starts;
+
+		results[i] = (struct result){0};
+		for (unsigned start = 0; start < starts; start++) {
+			uint32_t *samples = samples_of(bench, i, start);
+
+			qsort(samples, rounds, sizeof(*samples), compare_cycles);
+			results[i].least += samples[0] / per;
+			results[i].median += samples[rounds / 2] / per;
+		}
+	}
+}
+
+static void
+print_cell(struct bench *bench, const struct cell *cell, const struct rival *subject,
+	const char *call, const struct result *result, double rival)
+{
+	char bytes[16];
+
+	snprintf(bytes, sizeof(bytes), "%d", cell->bytes);
+	printf("%-5s %6s %5u %4u  %-9s %-13s %9.1f %9.1f", cell->open ? "open" : "seal",
+		cell->bytes == IMIX ? "imix" : bytes, cell->batch, cell->keys, subject->family,
+		call, result->least, result->median);
+	if (rival > 0)
+		printf(" %7.2f", rival / result->least);
+	printf("\n");
+	if (bench->json == NULL)
+		return;
+	fprintf(bench->json,
+		"%s\n{\"bench\":\"aead\",\"backend\":\"%s\",\"call\":\"%s\",\"op\":\"%s\","
+		"\"bytes\":%d,\"batch\":%u,\"keys\":%u,\"cycles_per_packet\":%.1f,"
+		"\"cycles_median\":%.1f}",
+		bench->json_begun ? "," : "", subject->family, call, cell->open ? "open" : "seal",
+		cell->bytes, cell->batch, cell->keys, result->least, result->median);
+	bench->json_begun = true;
+}
+
+/* Of each family the fastest call, or with --calls all of them. */
+static void
+cell_print(struct bench *bench, const struct cell *cell, const struct result results[])
+{
+	double rival = 0;
+
+	for (unsigned i = 0; i < bench->subject_count; i++)
+		if (strcmp(bench->subjects[i].family, "ipsec-mb") == 0 &&
+			(rival == 0 || results[i].least < rival))
+			rival = results[i].least;
+	for (unsigned i = 0; i < bench->subject_count; i++) {
+		const struct rival *subject = &bench->subjects[i];
+		bool best = true;
+
+		for (unsigned k = 0; k < bench->subject_count && !bench->options->calls; k++)
+			best &= strcmp(bench->subjects[k].family, subject->family) != 0 ||
+				results[k].least > results[i].least ||
+				(results[k].least == results[i].least && k >= i);
+		if (best)
+			print_cell(bench, cell, subject, subject->call, &results[i], rival);
+	}
+	fflush(stdout);
+}
+
+/* The first line of /proc/cpuinfo that begins with `what`, after the colon. */
+static void
+cpu_line(FILE *to, const char *what)
+{
+	FILE *file = fopen("/proc/cpuinfo", "re");
+	char line[4096];
+
+	while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
+		const char *colon = strchr(line, ':');
+
+		if (strncmp(line, what, strlen(what)) != 0 || colon == NULL)
+			continue;
+		line[strcspn(line, "\n")] = '\0';
+		fprintf(to, "%s", colon[1] == ' ' ? colon + 2 : colon + 1);
+		break;
+	}
+	if (file != NULL)
+		fclose(file);
+}
+
+static void
+json_begin(struct bench *bench)
+{
+	char *versions = rivals_versions();
+	char commit[64] = "";
+	FILE *git = popen("git -C '" SOURCE_DIR "' describe --always --dirty 2>/dev/null", "re");
+	const char *path = bench->options->json;
+
+	if (git != NULL && fgets(commit, sizeof(commit), git) != NULL)
+		commit[strcspn(commit, "\n")] = '\0';
+	if (git != NULL)
+		pclose(git);
+	bench->json = fopen(path, "we");
+	if (bench->json == NULL)
+		fail(path);
+	fprintf(bench->json, "{\"machine\":{\"cpu\":\"");
+	cpu_line(bench->json, "model name");
+	fprintf(bench->json, "\",\"flags\":\"");
+	cpu_line(bench->json, "flags");
+	fprintf(bench->json, "\"},\"versions\":\"%s\",\"commit\":\"%s\",\"results\":[",
+		versions != NULL ? versions : "", commit);
+	free(versions);
+}
+
+static void
+json_end(struct bench *bench)
+{
+	fprintf(bench->json, "\n]}\n");
+	if (fclose(bench->json) != 0)
+		fail(bench->options->json);
+}
+
+static void
+matrix(struct bench *bench)
+{
+	const struct options *options = bench->options;
+	struct result results[SUBJECTS_MAX];
+
+	printf("%-5s %6s %5s %4s  %-9s %-13s %9s %9s %7s\n", "op", "bytes", "batch", "keys",
+		"backend", "call", "cycles", "median", "times");
+	for (int open = 0; open < 2; open++) {
+		if (options->op != NULL && strcmp(options->op, open ? "open" : "seal") != 0)
+			continue;
+		for (unsigned k = 0; k < options->keys.count; k++)
+			for (unsigned b = 0; b < options->bytes.count; b++)
+				for (unsigned n = 0; n < options->batches.count; n++) {
+					const struct cell cell = {
+						.open = open,
+						.bytes = options->bytes.value[b],
+						.batch = (unsigned)options->batches.value[n],
+						.keys = (unsigned)options->keys.value[k],
+					};
+
+					cell_run(bench, &cell, results);
+					cell_print(bench, &cell, results);
+				}
+	}
+}
+
+static struct values
+values_of(const char *text, int least, int most)
+{
+	struct values values = {0};
+
+	while (*text != '\0' && values.count < VALUES_MAX) {
+		char *end;
+		long value = strncmp(text, "imix", 4) == 0 ? IMIX : strtol(text, &end, 10);
+
+		if (value == IMIX && strncmp(text, "imix", 4) == 0)
+			end = (char *)text + 4;
+		if (end == text || value < least || value > most || (*end != ',' && *end != '\0')) {
+			fprintf(stderr, "bench_aead: '%s': numbers from %d to %d, please\n", text,
+				least, most);
+			exit(2);
+		}
+		values.value[values.count++] = (int)value;
+		text = *end == ',' ? end + 1 : end;
+	}
+	return values;
+}
+
+static _Noreturn void
+usage(int status)
+{
+	fprintf(status == 0 ? stdout : stderr,
+		"usage: bench_aead [--bytes LIST] [--batches LIST] [--keys LIST] [--op seal|open]\n"
+		"         [--backends LIST] [--calls] [--avx2-only] [--full] [--json FILE]\n"
+		"--calls      each call of intel-ipsec-mb, not only the best one\n"
+		"--avx2-only  intel-ipsec-mb as on a CPU without AVX-512\n"
+		"--full       more sizes and batches, more time for each (about an hour)\n"
+		"times: how many times as fast as the best call of intel-ipsec-mb\n");
+	exit(status);
+}
+
+static struct options
+options_parse(int argc, char *argv[])
+{
+	static const struct option table[] = {{"bytes", required_argument, NULL, 'b'},
+		{"batches", required_argument, NULL, 'n'}, {"keys", required_argument, NULL, 'k'},
+		{"op", required_argument, NULL, 'o'}, {"backends", required_argument, NULL, 'B'},
+		{"json", required_argument, NULL, 'j'}, {"calls", no_argument, NULL, 'c'},
+		{"avx2-only", no_argument, NULL, 'a'}, {"full", no_argument, NULL, 'f'},
+		{"help", no_argument, NULL, 'h'}, {0}};
+	const char *bytes = NULL;
+	const char *batches = NULL;
+	const char *keys = "1,512";
+	struct options options = {.seconds = 0.9};
+	bool full = false;
+	int option;
+
+	while ((option = getopt_long(argc, argv, "", table, NULL)) != -1) {
+		switch (option) {
+		case 'b':
+			bytes = optarg;
+			break;
+		case 'n':
+			batches = optarg;
+			break;
+		case 'k':
+			keys = optarg;
+			break;
+		case 'o':
+			options.op = optarg;
+			break;
+		case 'B':
+			options.only = optarg;
+			break;
+		case 'j':
+			options.json = optarg;
+			break;
+		case 'c':
+			options.calls = true;
+			break;
+		case 'a':
+			options.avx2_only = true;
+			break;
+		case 'f':
+			full = true;
+			break;
+		case 'h':
+			usage(0);
+		default:
+			usage(2);
+		}
+	}
+	if (optind != argc)
+		usage(2);
+	if (full)
+		options.seconds = 3;
+	if (bytes == NULL)
+		bytes = full ? "0,16,48,64,80,128,192,256,384,512,576,768,1024,1280,1424,2048,4096,"
+			       "8960,imix"
+			     : "0,16,64,128,256,512,1024,1280,1424,8960,imix";
+	if (batches == NULL)
+		batches = full ? "1,2,3,4,5,6,7,8,10,12,16,20,24,31,32,33,40,48,64"
+			       : "1,2,4,8,16,32,64";
+	options.bytes = values_of(bytes, IMIX, AEAD_LEN_MAX);
+	options.batches = values_of(batches, 1, AEAD_BATCH_MAX);
+	options.keys = values_of(keys, 1, KEYS_MAX);
+	return options;
+}
+
+static void
+pin(void)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET((size_t)sched_getcpu(), &set);
+	if (sched_setaffinity(0, sizeof(set), &set) != 0)
+		fail("pinning");
+}
+
+int
+main(int argc, char *argv[])
+{
+	const struct options options = options_parse(argc, argv);
+	struct bench bench = {.options = &options};
+
+	if (crypto_init() != 0)
+		fail("libsodium");
+	pin();
+	bench.work = calloc(AEAD_BATCH_MAX, STRIDE);
+	bench.sealed = calloc(AEAD_BATCH_MAX, STRIDE);
+	bench.cycles = calloc((size_t)SUBJECTS_MAX * IMIX_LEN * ROUNDS_MAX, sizeof(*bench.cycles));
+	if (bench.work == NULL || bench.sealed == NULL || bench.cycles == NULL ||
+		random_fill(bench.keys, sizeof(bench.keys)) != 0)
+		fail("memory");
+	subjects_create(&bench);
+	if (options.json != NULL)
+		json_begin(&bench);
+	matrix(&bench);
+	if (options.json != NULL)
+		json_end(&bench);
+	return 0;
+}
