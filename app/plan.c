@@ -130,7 +130,7 @@ plan_process(struct plan *plan, const struct options *options)
 	if (error == 0)
 		error = parse_hugepages(options->hugepages, &plan->hugepages);
 	plan->underlay_interface = options->underlay_interface;
-	plan->aead = options->aead;
+	plan->aead = options->aead != NULL ? options->aead : getenv("GUARDLANE_AEAD");
 	return error;
 }
 

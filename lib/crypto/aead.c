@@ -17,22 +17,21 @@ struct aead {
 	void *context;
 };
 
-/* Fastest first. */
-static const struct aead_backend *const backends[] = {
-        &aead_backend_avx2,
-        &aead_backend_ipsec_mb,
-        &aead_backend_sodium,
+const struct aead_backend *const aead_backend_list[] = {
+	&aead_backend_auto,
+	&aead_backend_avx2,
+	&aead_backend_ipsec_mb,
+	&aead_backend_sodium,
+	NULL,
 };
-
-#define BACKEND_COUNT (sizeof(backends) / sizeof(backends[0]))
 
 static const char *const backend_names[] = {"auto", "avx2", "ipsec-mb", "sodium", NULL};
 
-_Static_assert(sizeof(backend_names) / sizeof(backend_names[0]) == BACKEND_COUNT + 2,
-        "each backend has its name in the list");
+_Static_assert(sizeof(backend_names) == sizeof(aead_backend_list), "each has its name in the list");
 
-struct aead *
-aead_create_backend(const struct aead_backend *backend)
+/* `like` is a context of the same backend, or NULL. */
+static struct aead *
+create(const struct aead_backend *backend, const void *like)
 {
 	struct aead *aead;
 	int error = ENOTSUP;
@@ -44,7 +43,8 @@ aead_create_backend(const struct aead_backend *backend)
 	if (aead == NULL)
 		goto fail;
 	aead->backend = backend;
-	aead->context = backend->create();
+	aead->context = like != NULL && backend->create_like != NULL ? backend->create_like(like)
+								     : backend->create();
 	if (aead->context == NULL) {
 		error = errno;
 		goto fail_aead;
@@ -61,22 +61,27 @@ fail:
 }
 
 struct aead *
+aead_create_backend(const struct aead_backend *backend)
+{
+	return create(backend, NULL);
+}
+
+struct aead *
 aead_create(const char *name)
 {
-	bool any = name == NULL || strcmp(name, backend_names[0]) == 0;
-
-	for (size_t i = 0; i < BACKEND_COUNT; i++) {
-		struct aead *aead;
-
-		if (!any && strcmp(name, backends[i]->name) != 0)
-			continue;
-		aead = aead_create_backend(backends[i]);
-		/* A CPU may lack something; a backend that gives wrong answers is an alarm. */
-		if (aead != NULL || !any || errno != ENOTSUP)
-			return aead;
-	}
-	errno = any ? ENOTSUP : EINVAL;
+	if (name == NULL)
+		name = backend_names[0];
+	for (unsigned i = 0; aead_backend_list[i] != NULL; i++)
+		if (strcmp(name, aead_backend_list[i]->name) == 0)
+			return create(aead_backend_list[i], NULL);
+	errno = EINVAL;
 	return NULL;
+}
+
+struct aead *
+aead_create_like(const struct aead *aead)
+{
+	return create(aead->backend, aead->context);
 }
 
 void
@@ -91,6 +96,14 @@ aead_destroy(struct aead *aead)
 const char *
 aead_name(const struct aead *aead)
 {
+	return aead->backend->name;
+}
+
+const char *
+aead_choice(const struct aead *aead, bool open, uint32_t len, unsigned count)
+{
+	if (aead->backend == &aead_backend_auto)
+		return aead_auto_choice(aead->context, open, len, count);
 	return aead->backend->name;
 }
 

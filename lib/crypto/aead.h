@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,18 +29,31 @@ struct aead_packet {
 struct aead;
 
 /*
- * aead_create makes a context that uses the backend of the given name: "ipsec-mb", "sodium", or
- * "auto" (NULL likewise) for the fastest that this CPU has. The new context has passed
- * aead_self_test(). Returns NULL with errno set: EINVAL unknown name, ENOTSUP this CPU lacks what
- * the backend needs, EILSEQ the self test failed, ENOMEM.
+ * aead_create makes a context that uses the backend of the given name: "avx2", "ipsec-mb",
+ * "sodium", or "auto" (NULL likewise), which takes for each batch, or each part of it, the one that
+ * is fastest on this CPU for such packets, as measured now: that takes some 10 ms. The new context
+ * has passed aead_self_test(). Returns NULL with errno set: EINVAL unknown name, ENOTSUP this CPU
+ * lacks what the backend needs, EILSEQ the self test failed, ENOMEM.
  */
 struct aead *aead_create(const char *name);
+
+/*
+ * aead_create_like makes another context, for another thread, with the backend of `aead`, and, if
+ * that is "auto", what it has measured. It only reads `aead`. Errors as from aead_create.
+ */
+struct aead *aead_create_like(const struct aead *aead);
 
 /* aead_destroy frees the context. NULL is ignored. */
 void aead_destroy(struct aead *aead);
 
 /* aead_name returns the name of the backend in use. */
 const char *aead_name(const struct aead *aead);
+
+/*
+ * aead_choice returns the name of the backend that seals, or opens, a batch of `count`
+ * (1..AEAD_BATCH_MAX) packets of `len` (0..AEAD_LEN_MAX) bytes: other than aead_name for "auto".
+ */
+const char *aead_choice(const struct aead *aead, bool open, uint32_t len, unsigned count);
 
 /* aead_backends returns the NULL-terminated names that aead_create knows, "auto" first. */
 const char *const *aead_backends(void);
@@ -50,7 +64,7 @@ const char *const *aead_backends(void);
  * its bytes are undefined.
  */
 uint64_t aead_seal(struct aead *aead, const struct aead_packet packets[], unsigned count)
-        __attribute__((warn_unused_result));
+	__attribute__((warn_unused_result));
 
 /*
  * aead_open checks the tags of `count` (0..AEAD_BATCH_MAX) packets, in constant time, and decrypts
@@ -58,7 +72,7 @@ uint64_t aead_seal(struct aead *aead, const struct aead_packet packets[], unsign
  * and must not be looked at.
  */
 uint64_t aead_open(struct aead *aead, const struct aead_packet packets[], unsigned count)
-        __attribute__((warn_unused_result));
+	__attribute__((warn_unused_result));
 
 /*
  * aead_self_test seals known packets, opens them, and offers forged ones (each byte of tag and

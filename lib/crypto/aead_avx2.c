@@ -114,14 +114,14 @@ blocks_flush(struct aead_avx2 *avx2)
 
 static inline void
 block_add(struct aead_avx2 *avx2, const struct aead_packet *packet, uint32_t number, uint8_t *data,
-        uint32_t len)
+	uint32_t len)
 {
 	avx2->blocks[avx2->block_count++] = (struct chacha20_block){
-	        .number = number,
-	        .counter = packet->counter,
-	        .key = packet->key,
-	        .data = data,
-	        .len = len,
+		.number = number,
+		.counter = packet->counter,
+		.key = packet->key,
+		.data = data,
+		.len = len,
 	};
 	if (avx2->block_count == BLOCKS_MAX)
 		blocks_flush(avx2);
@@ -139,13 +139,13 @@ text_add(struct aead_avx2 *avx2, const struct aead_packet *packet, uint32_t from
 {
 	for (uint32_t at = from; at < packet->len; at += CHACHA20_BLOCK_LEN)
 		block_add(avx2, packet, at / CHACHA20_BLOCK_LEN + 1, packet->data + at,
-		        text_block_len(packet, at));
+			text_block_len(packet, at));
 }
 
 /* Keys i of the part are those of its i-th packet in order. */
 static void
 keys_add(struct aead_avx2 *avx2, const struct aead_packet packets[], const uint8_t order[],
-        unsigned count)
+	unsigned count)
 {
 	for (unsigned i = 0; i < count; i++)
 		block_add(avx2, &packets[order[i]], 0, avx2->keys[i], POLY1305_KEY_LEN);
@@ -154,7 +154,7 @@ keys_add(struct aead_avx2 *avx2, const struct aead_packet packets[], const uint8
 /* The tags go behind the packets, or to avx2->tags if `tags` is set. */
 static void
 authenticate(struct aead_avx2 *avx2, const struct aead_packet packets[], const uint8_t order[],
-        unsigned count, bool tags)
+	unsigned count, bool tags)
 {
 	struct poly1305_message messages[POLY1305_AVX2_LANES];
 
@@ -162,10 +162,10 @@ authenticate(struct aead_avx2 *avx2, const struct aead_packet packets[], const u
 		const struct aead_packet *packet = &packets[order[i]];
 
 		messages[i % POLY1305_AVX2_LANES] = (struct poly1305_message){
-		        .data = packet->data,
-		        .key = avx2->keys[i],
-		        .tag = tags ? avx2->tags[i] : packet->data + packet->len,
-		        .len = packet->len,
+			.data = packet->data,
+			.key = avx2->keys[i],
+			.tag = tags ? avx2->tags[i] : packet->data + packet->len,
+			.len = packet->len,
 		};
 		if ((i + 1) % POLY1305_AVX2_LANES == 0)
 			poly1305_avx2(messages, POLY1305_AVX2_LANES);
@@ -176,7 +176,7 @@ authenticate(struct aead_avx2 *avx2, const struct aead_packet packets[], const u
 
 static void
 seal_part(struct aead_avx2 *avx2, const struct aead_packet packets[], const uint8_t order[],
-        unsigned count)
+	unsigned count)
 {
 	keys_add(avx2, packets, order, count);
 	for (unsigned i = 0; i < count; i++)
@@ -191,7 +191,7 @@ seal_part(struct aead_avx2 *avx2, const struct aead_packet packets[], const uint
  */
 static void
 spare_add(struct aead_avx2 *avx2, const struct aead_packet packets[], const uint8_t order[],
-        unsigned count)
+	unsigned count)
 {
 	avx2->spare_count = 0;
 	for (unsigned i = 0; i < count; i++) {
@@ -201,7 +201,7 @@ spare_add(struct aead_avx2 *avx2, const struct aead_packet packets[], const uint
 			if (avx2->block_count % CHACHA20_AVX2_LANES == 0)
 				return;
 			block_add(avx2, packet, at / CHACHA20_BLOCK_LEN + 1,
-			        avx2->spare[avx2->spare_count++], CHACHA20_BLOCK_LEN);
+				avx2->spare[avx2->spare_count++], CHACHA20_BLOCK_LEN);
 		}
 	}
 }
@@ -231,7 +231,7 @@ tag_equal(const uint8_t *a, const uint8_t *b)
 
 static uint64_t
 open_part(struct aead_avx2 *avx2, const struct aead_packet packets[], const uint8_t order[],
-        unsigned count)
+	unsigned count)
 {
 	uint64_t authentic = 0;
 	unsigned used = 0;
@@ -306,10 +306,11 @@ avx2_open(void *context, const struct aead_packet packets[], unsigned count)
 }
 
 const struct aead_backend aead_backend_avx2 = {
-        .name = "avx2",
-        .supported = avx2_supported,
-        .create = avx2_create,
-        .destroy = avx2_destroy,
-        .seal = avx2_seal,
-        .open = avx2_open,
+	.name = "avx2",
+	.across = true,
+	.supported = avx2_supported,
+	.create = avx2_create,
+	.destroy = avx2_destroy,
+	.seal = avx2_seal,
+	.open = avx2_open,
 };

@@ -13,19 +13,29 @@
  * One backend. supported() looks at the CPU; create() returns a context, or NULL with errno set:
  * ENOMEM, ENOTSUP, or EILSEQ if the library under it failed its own test. seal and open are
  * aead_seal and aead_open on that context. Backends see counts of 1..AEAD_BATCH_MAX only.
+ * create_like() may be NULL; else it is create(), but takes over what the other context found out.
  */
 struct aead_backend {
 	const char *name;
+	bool across; /* works across packets: fewer cycles for each if there are more of them */
 	bool (*supported)(void);
 	void *(*create)(void);
+	void *(*create_like)(const void *context);
 	void (*destroy)(void *context);
 	uint64_t (*seal)(void *context, const struct aead_packet packets[], unsigned count);
 	uint64_t (*open)(void *context, const struct aead_packet packets[], unsigned count);
 };
 
+extern const struct aead_backend aead_backend_auto;
 extern const struct aead_backend aead_backend_avx2;
 extern const struct aead_backend aead_backend_ipsec_mb;
 extern const struct aead_backend aead_backend_sodium;
+
+/* All of them, "auto" first, then by the speed that is to be expected; ends with NULL. */
+extern const struct aead_backend *const aead_backend_list[];
+
+/* aead_auto_choice is aead_choice on a context of aead_backend_auto. */
+const char *aead_auto_choice(const void *context, bool open, uint32_t len, unsigned count);
 
 /* aead_create_backend is aead_create with the backend itself; for aead_create and for tests. */
 struct aead *aead_create_backend(const struct aead_backend *backend);

@@ -15,15 +15,15 @@
 #define INLINE static inline __attribute__((always_inline))
 
 /* Words 12 to 15 of the state are loaded as 16 bytes of the block's description. */
-_Static_assert(offsetof(struct chacha20_block, zero) == 4 &&
-                offsetof(struct chacha20_block, counter) == 8,
-        "a block begins like the last row of its state");
+_Static_assert(
+	offsetof(struct chacha20_block, zero) == 4 && offsetof(struct chacha20_block, counter) == 8,
+	"a block begins like the last row of its state");
 
 INLINE __m256i
 load_halves(const void *low, const void *high)
 {
 	return _mm256_inserti128_si256(
-	        _mm256_castsi128_si256(_mm_loadu_si128(low)), _mm_loadu_si128(high), 1);
+		_mm256_castsi128_si256(_mm_loadu_si128(low)), _mm_loadu_si128(high), 1);
 }
 
 /* Four rows of 4 words in each half become four columns: column i holds word i of each row. */
@@ -45,7 +45,7 @@ transpose4(__m256i column[4], const __m256i row[4])
 #define LOAD_COLUMNS(column, at) \
 	do { \
 		const __m256i row[4] = {load_halves(at(0), at(4)), load_halves(at(1), at(5)), \
-		        load_halves(at(2), at(6)), load_halves(at(3), at(7))}; \
+			load_halves(at(2), at(6)), load_halves(at(3), at(7))}; \
 		transpose4(column, row); \
 	} while (0)
 
@@ -90,16 +90,16 @@ INLINE __m256i
 rotate16(__m256i x)
 {
 	return _mm256_shuffle_epi8(x,
-	        _mm256_setr_epi8(2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13, 2, 3, 0, 1,
-	                6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13));
+		_mm256_setr_epi8(2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13, 2, 3, 0, 1,
+			6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13));
 }
 
 INLINE __m256i
 rotate8(__m256i x)
 {
 	return _mm256_shuffle_epi8(x,
-	        _mm256_setr_epi8(3, 0, 1, 2, 7, 4, 5, 6, 11, 8, 9, 10, 15, 12, 13, 14, 3, 0, 1, 2,
-	                7, 4, 5, 6, 11, 8, 9, 10, 15, 12, 13, 14));
+		_mm256_setr_epi8(3, 0, 1, 2, 7, 4, 5, 6, 11, 8, 9, 10, 15, 12, 13, 14, 3, 0, 1, 2,
+			7, 4, 5, 6, 11, 8, 9, 10, 15, 12, 13, 14));
 }
 
 #define ROTATE(x, by) _mm256_or_si256(_mm256_slli_epi32(x, by), _mm256_srli_epi32(x, 32 - (by)))
@@ -110,7 +110,7 @@ rotate8(__m256i x)
  */
 INLINE void
 quarter_round2(__m256i state[WORDS], unsigned a, unsigned b, unsigned c, unsigned d, unsigned e,
-        unsigned f, unsigned g, unsigned h)
+	unsigned f, unsigned g, unsigned h)
 {
 	state[a] = _mm256_add_epi32(state[a], state[b]);
 	state[e] = _mm256_add_epi32(state[e], state[f]);
@@ -189,8 +189,8 @@ transpose8(__m256i row[LANES], const __m256i column[LANES])
 INLINE void
 xor32(uint8_t *data, __m256i keystream)
 {
-	_mm256_storeu_si256((void *)data,
-	        _mm256_xor_si256(_mm256_loadu_si256((const void *)data), keystream));
+	_mm256_storeu_si256(
+		(void *)data, _mm256_xor_si256(_mm256_loadu_si256((const void *)data), keystream));
 }
 
 /* The first `len` (0..31) bytes. */
@@ -201,8 +201,8 @@ xor_part(uint8_t *data, uint32_t len, __m256i keystream)
 	uint64_t word;
 
 	if (len >= 16) {
-		_mm_storeu_si128((void *)data,
-		        _mm_xor_si128(_mm_loadu_si128((const void *)data), rest));
+		_mm_storeu_si128(
+			(void *)data, _mm_xor_si128(_mm_loadu_si128((const void *)data), rest));
 		rest = _mm256_extracti128_si256(keystream, 1);
 		data += 16;
 	}

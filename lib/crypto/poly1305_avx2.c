@@ -60,11 +60,11 @@ INLINE void
 load_words(__m256i words[2], const uint8_t *const from[GROUP], size_t at)
 {
 	const __m256i even = _mm256_inserti128_si256(
-	        _mm256_castsi128_si256(_mm_loadu_si128((const void *)(from[0] + at))),
-	        _mm_loadu_si128((const void *)(from[2] + at)), 1);
+		_mm256_castsi128_si256(_mm_loadu_si128((const void *)(from[0] + at))),
+		_mm_loadu_si128((const void *)(from[2] + at)), 1);
 	const __m256i odd = _mm256_inserti128_si256(
-	        _mm256_castsi128_si256(_mm_loadu_si128((const void *)(from[1] + at))),
-	        _mm_loadu_si128((const void *)(from[3] + at)), 1);
+		_mm256_castsi128_si256(_mm_loadu_si128((const void *)(from[1] + at))),
+		_mm_loadu_si128((const void *)(from[3] + at)), 1);
 
 	words[0] = _mm256_unpacklo_epi64(even, odd);
 	words[1] = _mm256_unpackhi_epi64(even, odd);
@@ -75,9 +75,9 @@ split(__m256i limb[LIMBS], const __m256i words[2])
 {
 	limb[0] = _mm256_and_si256(words[0], mask26());
 	limb[1] = _mm256_and_si256(_mm256_srli_epi64(words[0], 26), mask26());
-	limb[2] = _mm256_and_si256(_mm256_or_si256(_mm256_srli_epi64(words[0], 52),
-	                                   _mm256_slli_epi64(words[1], 12)),
-	        mask26());
+	limb[2] = _mm256_and_si256(
+		_mm256_or_si256(_mm256_srli_epi64(words[0], 52), _mm256_slli_epi64(words[1], 12)),
+		mask26());
 	limb[3] = _mm256_and_si256(_mm256_srli_epi64(words[1], 14), mask26());
 	limb[4] = _mm256_srli_epi64(words[1], 40);
 }
@@ -104,12 +104,10 @@ multiply(__m256i product[LIMBS], const __m256i limb[LIMBS], const struct power *
 	for (unsigned i = 0; i < LIMBS; i++) {
 		for (unsigned j = 0; j < LIMBS; j++) {
 			const unsigned to = (i + j) % LIMBS;
-			const __m256i *factor =
-			        i + j < LIMBS ? &power->limb[j] : &power->limb5[j];
+			const __m256i *factor = i + j < LIMBS ? &power->limb[j] : &power->limb5[j];
 			const __m256i part = _mm256_mul_epu32(limb[i], *factor);
 
-			product[to] = first && i == 0 ? part
-			                              : _mm256_add_epi64(product[to], part);
+			product[to] = first && i == 0 ? part : _mm256_add_epi64(product[to], part);
 		}
 	}
 }
@@ -147,7 +145,7 @@ struct active {
 
 INLINE void
 load_block(__m256i limb[LIMBS], const uint8_t *const from[GROUP], size_t at,
-        const struct active *active)
+	const struct active *active)
 {
 	const __m256i bit = _mm256_set1_epi64x(1 << 24);
 	__m256i words[2];
@@ -158,8 +156,8 @@ load_block(__m256i limb[LIMBS], const uint8_t *const from[GROUP], size_t at,
 		words[1] = _mm256_and_si256(words[1], active->lanes);
 	}
 	split(limb, words);
-	limb[4] = _mm256_or_si256(
-	        limb[4], active->all ? bit : _mm256_and_si256(bit, active->lanes));
+	limb[4] =
+		_mm256_or_si256(limb[4], active->all ? bit : _mm256_and_si256(bit, active->lanes));
 }
 
 /* sum = (sum + block) * r */
@@ -199,7 +197,7 @@ step2(struct group *group, const uint8_t *const from[GROUP], size_t at, const st
 /* `count` steps in which the same lanes are active; two groups hide each other's latency. */
 INLINE void
 run(struct group groups[GROUPS], const uint8_t *const from[LANES], uint32_t count, bool square,
-        const struct active active[GROUPS])
+	const struct active active[GROUPS])
 {
 	size_t at = 0;
 	const size_t end = (size_t)count * BLOCK;
@@ -227,11 +225,11 @@ run_all(struct group groups[GROUPS], const uint8_t *const from[LANES], uint32_t 
 
 static void
 run_some(struct group groups[GROUPS], const uint8_t *const from[LANES], uint32_t count, bool square,
-        const int64_t lanes[LANES])
+	const int64_t lanes[LANES])
 {
 	const struct active active[GROUPS] = {
-	        {.lanes = _mm256_loadu_si256((const void *)lanes)},
-	        {.lanes = _mm256_loadu_si256((const void *)(lanes + GROUP))},
+		{.lanes = _mm256_loadu_si256((const void *)lanes)},
+		{.lanes = _mm256_loadu_si256((const void *)(lanes + GROUP))},
 	};
 
 	run(groups, from, count, square, active);
