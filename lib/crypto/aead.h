@@ -68,8 +68,8 @@ uint64_t aead_seal(struct aead *aead, const struct aead_packet packets[], unsign
 
 /*
  * aead_open checks the tags of `count` (0..AEAD_BATCH_MAX) packets, in constant time, and decrypts
- * in place. Returns the mask of the authentic ones; where a bit is clear the bytes are undefined
- * and must not be looked at.
+ * in place. Returns the mask of the authentic ones; where a bit is clear the text is left as it was
+ * or zeros, never plaintext.
  */
 uint64_t aead_open(struct aead *aead, const struct aead_packet packets[], unsigned count)
 	__attribute__((warn_unused_result));

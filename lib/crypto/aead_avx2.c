@@ -11,7 +11,6 @@
 #include "crypto/chacha20_avx2.h"
 #include "crypto/poly1305_avx2.h"
 
-#include "base/bytes.h"
 #include "base/secret.h"
 
 #include <errno.h>
@@ -164,7 +163,7 @@ authenticate(struct aead_avx2 *avx2, const struct aead_packet packets[], const u
 		messages[i % POLY1305_AVX2_LANES] = (struct poly1305_message){
 			.data = packet->data,
 			.key = avx2->keys[i],
-			.tag = tags ? avx2->tags[i] : packet->data + packet->len,
+			.tag = tags ? avx2->tags[order[i]] : packet->data + packet->len,
 			.len = packet->len,
 		};
 		if ((i + 1) % POLY1305_AVX2_LANES == 0)
@@ -222,38 +221,28 @@ spare_use(struct aead_avx2 *avx2, const struct aead_packet *packet, bool authent
 	return at;
 }
 
-/* In time that does not depend on where the tags differ. */
-static inline bool
-tag_equal(const uint8_t *a, const uint8_t *b)
-{
-	return ((load_le64(a) ^ load_le64(b)) | (load_le64(a + 8) ^ load_le64(b + 8))) == 0;
-}
-
 static uint64_t
 open_part(struct aead_avx2 *avx2, const struct aead_packet packets[], const uint8_t order[],
 	unsigned count)
 {
-	uint64_t authentic = 0;
+	uint64_t authentic;
 	unsigned used = 0;
 
 	keys_add(avx2, packets, order, count);
 	spare_add(avx2, packets, order, count);
 	blocks_flush(avx2);
 	authenticate(avx2, packets, order, count, true);
+	authentic = aead_tags_equal(avx2->tags, packets, order, count);
 	for (unsigned i = 0; i < count; i++) {
 		const struct aead_packet *packet = &packets[order[i]];
-		const bool equal = tag_equal(avx2->tags[i], packet->data + packet->len);
+		const bool equal = authentic >> order[i] & 1;
 		const uint32_t from = spare_use(avx2, packet, equal, &used);
 
-		if (!equal)
-			continue;
-		authentic |= UINT64_C(1) << order[i];
-		text_add(avx2, packet, from);
+		if (equal)
+			text_add(avx2, packet, from);
 	}
 	blocks_flush(avx2);
 	memset(avx2->spare, 0, avx2->spare_count * sizeof(avx2->spare[0]));
-	/* With the right tag of a forged text somebody could make it authentic. */
-	memset(avx2->tags, 0, count * sizeof(avx2->tags[0]));
 	return authentic;
 }
 
@@ -289,6 +278,9 @@ run(struct aead_avx2 *avx2, const struct aead_packet packets[], unsigned count, 
 		secret_wipe(avx2->keys, part * sizeof(avx2->keys[0]));
 		at += part;
 	}
+	/* With the right tag of a forged text somebody could make it authentic. */
+	if (open)
+		secret_wipe(avx2->tags, count * sizeof(avx2->tags[0]));
 	stack_wipe();
 	return open ? done : UINT64_MAX;
 }

@@ -37,5 +37,13 @@ extern const struct aead_backend *const aead_backend_list[];
 /* aead_auto_choice is aead_choice on a context of aead_backend_auto. */
 const char *aead_auto_choice(const void *context, bool open, uint32_t len, unsigned count);
 
+/*
+ * aead_tags_equal returns the mask of the packets, among the `count` whose numbers are in `order`,
+ * behind which their tag lies: tags[i] is that of packets[i]. In time that depends on `count` only.
+ * It is a function of its own so that a test can say that its result is no secret.
+ */
+uint64_t aead_tags_equal(const uint8_t tags[][AEAD_TAG_LEN], const struct aead_packet packets[],
+	const uint8_t order[], unsigned count);
+
 /* aead_create_backend is aead_create with the backend itself; for aead_create and for tests. */
 struct aead *aead_create_backend(const struct aead_backend *backend);

@@ -183,6 +183,8 @@ ipsec_mb_open(void *context, const struct aead_packet packets[], unsigned count)
 		authentic &= ~(UINT64_C(1) << i);
 		/* With the right tag of a forged text somebody could make it authentic. */
 		secret_wipe(mb->tags[i], AEAD_TAG_LEN);
+		/* It has been decrypted all the same. */
+		secret_wipe(packets[i].data, packets[i].len);
 	}
 	return authentic;
 }

@@ -35,15 +35,25 @@ struct batch {
 	uint8_t keys[AEAD_BATCH_MAX][AEAD_KEY_LEN];
 	uint8_t text[AEAD_BATCH_MAX][AEAD_LEN_MAX];
 	uint8_t sealed[AEAD_BATCH_MAX][AEAD_LEN_MAX + AEAD_TAG_LEN];
+	uint8_t offered[AEAD_BATCH_MAX][AEAD_LEN_MAX]; /* forged, before it was opened */
 	uint8_t slots[AEAD_BATCH_MAX][SLOT];
 	unsigned count;
 };
 
+/* Fast rather than good: tests spend their time on packets. */
 static void
 fill_random(uint8_t *to, size_t len)
 {
-	for (size_t i = 0; i < len; i++)
-		to[i] = (uint8_t)(rand() >> 8);
+	uint64_t state = (uint64_t)rand() << 32 ^ (uint64_t)rand() << 8 ^ 1;
+
+	for (size_t i = 0; i < len; i++) {
+		if (i % 8 == 0) {
+			state ^= state << 13;
+			state ^= state >> 7;
+			state ^= state << 17;
+		}
+		to[i] = (uint8_t)(state >> (i % 8 * 8));
+	}
 }
 
 static uint64_t
@@ -59,7 +69,7 @@ reference_seal(uint8_t *sealed, const uint8_t *text, const struct aead_packet *p
 
 	store_le64(nonce + 4, packet->counter);
 	crypto_aead_chacha20poly1305_ietf_encrypt(
-	        sealed, NULL, text, packet->len, NULL, 0, NULL, nonce, packet->key);
+		sealed, NULL, text, packet->len, NULL, 0, NULL, nonce, packet->key);
 }
 
 static int
@@ -111,6 +121,53 @@ test_names(void **state)
 	aead_destroy(NULL);
 }
 
+/* Where GUARDLANE_TEST_BACKENDS says what this CPU has, that, in order, and nothing else. */
+static void
+test_expected_backends(void **state)
+{
+	struct contexts *contexts = *state;
+	const char *expected = getenv("GUARDLANE_TEST_BACKENDS");
+	char found[128] = "";
+
+	if (expected == NULL)
+		skip();
+	for (size_t i = 0; i < contexts->count; i++) {
+		strcat(found, i > 0 ? "," : "");
+		strcat(found, aead_name(contexts->aead[i]));
+	}
+	assert_string_equal(found, expected);
+}
+
+/* "auto" goes to backends that there are, and whoever is like it goes to the same. */
+static void
+test_choice(void **state)
+{
+	struct contexts *contexts = *state;
+	struct aead *aead = contexts->aead[0];
+	struct aead *like = aead_create_like(aead);
+
+	assert_non_null(like);
+	assert_string_equal(aead_name(aead), "auto");
+	assert_string_equal(aead_name(like), "auto");
+	for (uint32_t len = 0; len <= AEAD_LEN_MAX; len += 32) {
+		for (unsigned count = 1; count <= AEAD_BATCH_MAX; count++) {
+			for (int open = 0; open < 2; open++) {
+				const char *name = aead_choice(aead, open, len, count);
+				size_t i = 1;
+
+				while (i < contexts->count &&
+					strcmp(name, aead_name(contexts->aead[i])) != 0)
+					i++;
+				assert_in_range(i, 1, contexts->count - 1);
+				assert_string_equal(name, aead_choice(like, open, len, count));
+			}
+		}
+	}
+	aead_destroy(like);
+	assert_string_equal(aead_choice(contexts->aead[contexts->count - 1], true, 64, 32),
+		aead_name(contexts->aead[contexts->count - 1]));
+}
+
 static void
 test_unknown(void **state)
 {
@@ -132,22 +189,22 @@ static void
 test_judge(void **state)
 {
 	static const char text[] = "Ladies and Gentlemen of the class of '99: If I could offer you "
-	                           "only one tip for the future, sunscreen would be it.";
+				   "only one tip for the future, sunscreen would be it.";
 	struct hex key = hex_of("808182838485868788898a8b8c8d8e8f"
-	                        "909192939495969798999a9b9c9d9e9f");
+				"909192939495969798999a9b9c9d9e9f");
 	struct hex nonce = hex_of("070000004041424344454647");
 	struct hex ad = hex_of("50515253c0c1c2c3c4c5c6c7");
 	uint8_t sealed[114 + 16];
 
 	(void)state;
 	crypto_aead_chacha20poly1305_ietf_encrypt(sealed, NULL, (const uint8_t *)text, 114,
-	        ad.bytes, ad.len, NULL, nonce.bytes, key.bytes);
+		ad.bytes, ad.len, NULL, nonce.bytes, key.bytes);
 	assert_hex(sealed,
-	        "d31a8d34648e60db7b86afbc53ef7ec2a4aded51296e08fea9e2b5a736ee62d6"
-	        "3dbea45e8ca9671282fafb69da92728b1a71de0a9e060b2905d6a5b67ecd3b36"
-	        "92ddbd7f2d778b8c9803aee328091b58fab324e4fad675945585808b4831d7bc"
-	        "3ff4def08e4b7a9de576d26586cec64b6116"
-	        "1ae10b594f09e26a7e902ecbd0600691");
+		"d31a8d34648e60db7b86afbc53ef7ec2a4aded51296e08fea9e2b5a736ee62d6"
+		"3dbea45e8ca9671282fafb69da92728b1a71de0a9e060b2905d6a5b67ecd3b36"
+		"92ddbd7f2d778b8c9803aee328091b58fab324e4fad675945585808b4831d7bc"
+		"3ff4def08e4b7a9de576d26586cec64b6116"
+		"1ae10b594f09e26a7e902ecbd0600691");
 }
 
 /* Data messages of the handshake in test_handshake_vectors, from the same source. */
@@ -160,17 +217,17 @@ test_published(void **state)
 		const char *text;
 		const char *sealed;
 	} cases[] = {
-	        {"c5f330b6dc92c8bd4124800733b33cd9d7e5dd2ac8c782e1b558f9b2b60804d8", 0, "",
-	                "fd3ffdf38f1bfad20a6fdb169d83d3d3"},
-	        {"c5f330b6dc92c8bd4124800733b33cd9d7e5dd2ac8c782e1b558f9b2b60804d8", 1,
-	                "4500001c00010000401100000a0000010a00000203e807d00008000000000000",
-	                "d2b8605b6b839cdfcbfd09c81c167c48493c1e87861905cf84adbd949932dac0"
-	                "03a0932d060b89e302eeda902d9a7f28"},
-	        {"df0e53eac779a4c1ab023907c8dda549efdbf8ca9a4ce931ba1d27a2a8be73f9",
-	                (UINT64_C(1) << 60) + 5,
-	                "4500001c00010000401100000a0000010a00000203e807d00008000000000000",
-	                "d9f2e5c069f7c84847ff3d696ba6247550f52193ef558d950a25773cf8c5cebd"
-	                "37c4456cec4c8d6ab449156b7ea57351"},
+		{"c5f330b6dc92c8bd4124800733b33cd9d7e5dd2ac8c782e1b558f9b2b60804d8", 0, "",
+			"fd3ffdf38f1bfad20a6fdb169d83d3d3"},
+		{"c5f330b6dc92c8bd4124800733b33cd9d7e5dd2ac8c782e1b558f9b2b60804d8", 1,
+			"4500001c00010000401100000a0000010a00000203e807d00008000000000000",
+			"d2b8605b6b839cdfcbfd09c81c167c48493c1e87861905cf84adbd949932dac0"
+			"03a0932d060b89e302eeda902d9a7f28"},
+		{"df0e53eac779a4c1ab023907c8dda549efdbf8ca9a4ce931ba1d27a2a8be73f9",
+			(UINT64_C(1) << 60) + 5,
+			"4500001c00010000401100000a0000010a00000203e807d00008000000000000",
+			"d9f2e5c069f7c84847ff3d696ba6247550f52193ef558d950a25773cf8c5cebd"
+			"37c4456cec4c8d6ab449156b7ea57351"},
 	};
 	struct contexts *contexts = *state;
 
@@ -179,7 +236,7 @@ test_published(void **state)
 			struct hex key = hex_of(cases[i].key);
 			struct hex data = hex_of(cases[i].text);
 			struct aead_packet packet = {
-			        data.bytes, key.bytes, cases[i].counter, (uint32_t)data.len};
+				data.bytes, key.bytes, cases[i].counter, (uint32_t)data.len};
 
 			assert_int_equal(aead_seal(contexts->aead[n], &packet, 1), 1);
 			assert_hex(data.bytes, cases[i].sealed);
@@ -193,7 +250,7 @@ test_published(void **state)
 static uint32_t
 random_len(void)
 {
-	switch (rand() % 6) {
+	switch (rand() % 7) {
 	case 0:
 		return (uint32_t)rand() % 18;
 	case 1:
@@ -202,6 +259,8 @@ random_len(void)
 		return (uint32_t)rand() % (AEAD_LEN_MAX + 1);
 	case 3:
 		return rand() % 8 ? 1424 : AEAD_LEN_MAX;
+	case 4:
+		return 16 * ((uint32_t)rand() % 12);
 	default:
 		return (uint32_t)rand() % 600;
 	}
@@ -227,33 +286,76 @@ batch_make(struct batch *batch, unsigned count)
 	}
 }
 
-/* Puts the `len` bytes at `from` where packet `i` lies, canaries all around. */
+/* Puts the `len` bytes at `from` where packet `i` lies, canaries before and behind it. */
 static void
 batch_load(struct batch *batch, unsigned i, const uint8_t *from, size_t len)
 {
-	memset(batch->slots[i], 0xca, SLOT);
-	memcpy(batch->packets[i].data, from, len);
+	const struct aead_packet *packet = &batch->packets[i];
+
+	memset(packet->data - CANARY_LEN, 0xca, CANARY_LEN);
+	memset(packet->data + packet->len, 0xcb, AEAD_TAG_LEN);
+	memset(packet->data + packet->len + AEAD_TAG_LEN, 0xca, CANARY_LEN);
+	memcpy(packet->data, from, len);
 }
 
-/* Checks that the packet's bytes are `expected`, and all others of its slot canaries. */
+/* Checks that the packet's bytes are `expected`, and those around it canaries. */
 static void
 batch_expect(const struct batch *batch, unsigned i, const uint8_t *expected, size_t len)
 {
 	const struct aead_packet *packet = &batch->packets[i];
-	size_t before = (size_t)(packet->data - batch->slots[i]);
-	size_t end = before + packet->len + AEAD_TAG_LEN;
+	uint8_t canary[CANARY_LEN];
 
-	if (expected != NULL)
-		assert_memory_equal(packet->data, expected, len);
-	for (size_t at = 0; at < SLOT; at++)
-		if ((at < before || at >= end) && batch->slots[i][at] != 0xca)
-			fail_msg("byte %zu beside packet %u of %u bytes", at, i, packet->len);
+	memset(canary, 0xca, sizeof(canary));
+	if (memcmp(packet->data - CANARY_LEN, canary, CANARY_LEN) != 0 ||
+		memcmp(packet->data + packet->len + AEAD_TAG_LEN, canary, CANARY_LEN) != 0)
+		fail_msg("a byte beside packet %u of %u bytes", i, packet->len);
+	if (memcmp(packet->data, expected, len) != 0)
+		fail_msg("packet %u of %u, %u bytes", i, batch->count, packet->len);
+}
+
+/* A forged packet is left as it was offered, or its text is zeros: no plaintext. */
+static void
+batch_expect_refused(const struct batch *batch, unsigned i, const uint8_t *offered)
+{
+	static const uint8_t zeros[AEAD_LEN_MAX];
+	const struct aead_packet *packet = &batch->packets[i];
+
+	batch_expect(batch, i, packet->data, 0);
+	if (memcmp(packet->data, offered, packet->len) != 0)
+		assert_memory_equal(packet->data, zeros, packet->len);
+}
+
+/* Some of the packets forged by one bit of text or tag. */
+static void
+batch_trial_forged(struct batch *batch, struct aead *aead)
+{
+	uint64_t forged = 0;
+	const unsigned count = batch->count;
+	const unsigned one_in = rand() % 4 == 0 ? 1 : 3;
+
+	for (unsigned i = 0; i < count; i++) {
+		struct aead_packet *packet = &batch->packets[i];
+		const size_t len = packet->len + AEAD_TAG_LEN;
+
+		batch_load(batch, i, batch->sealed[i], len);
+		if ((unsigned)rand() % one_in != 0)
+			continue;
+		forged |= UINT64_C(1) << i;
+		packet->data[(size_t)rand() % len] ^= (uint8_t)(1U << rand() % 8);
+		memcpy(batch->offered[i], packet->data, packet->len);
+	}
+	assert_true(aead_open(aead, batch->packets, count) == (mask_of(count) & ~forged));
+	for (unsigned i = 0; i < count; i++) {
+		if (forged >> i & 1)
+			batch_expect_refused(batch, i, batch->offered[i]);
+		else
+			batch_expect(batch, i, batch->text[i], batch->packets[i].len);
+	}
 }
 
 static void
 batch_trial(struct batch *batch, struct aead *aead)
 {
-	uint64_t forged = 0;
 	unsigned count = batch->count;
 
 	for (unsigned i = 0; i < count; i++)
@@ -265,35 +367,31 @@ batch_trial(struct batch *batch, struct aead *aead)
 	assert_true(aead_open(aead, batch->packets, count) == mask_of(count));
 	for (unsigned i = 0; i < count; i++)
 		batch_expect(batch, i, batch->text[i], batch->packets[i].len);
-	/* Again, with some of them forged by one bit. */
-	for (unsigned i = 0; i < count; i++) {
-		struct aead_packet *packet = &batch->packets[i];
-		size_t len = packet->len + AEAD_TAG_LEN;
-
-		batch_load(batch, i, batch->sealed[i], len);
-		if (rand() % 3)
-			continue;
-		forged |= UINT64_C(1) << i;
-		packet->data[(size_t)rand() % len] ^= (uint8_t)(1U << rand() % 8);
-	}
-	assert_true(aead_open(aead, batch->packets, count) == (mask_of(count) & ~forged));
-	for (unsigned i = 0; i < count; i++)
-		batch_expect(
-		        batch, i, forged >> i & 1 ? NULL : batch->text[i], batch->packets[i].len);
+	batch_trial_forged(batch, aead);
 }
 
+/*
+ * GUARDLANE_TEST_SEED repeats a run, GUARDLANE_TEST_BATCHES makes it longer; by default more than
+ * 100,000 packets.
+ */
 static void
 test_random(void **state)
 {
 	struct contexts *contexts = *state;
 	struct batch *batch = malloc(sizeof(*batch));
+	const char *given_seed = getenv("GUARDLANE_TEST_SEED");
+	const char *given_batches = getenv("GUARDLANE_TEST_BATCHES");
+	const unsigned long batches =
+		given_batches != NULL ? strtoul(given_batches, NULL, 10) : 3200;
 	unsigned seed = (unsigned)time(NULL) ^ (unsigned)getpid();
 
 	assert_non_null(batch);
-	print_message("seed %u\n", seed);
+	if (given_seed != NULL)
+		seed = (unsigned)strtoul(given_seed, NULL, 10);
+	print_message("seed %u, %lu batches\n", seed, batches);
 	srand(seed);
-	for (unsigned round = 0; round < 192; round++) {
-		batch_make(batch, round % AEAD_BATCH_MAX + 1);
+	for (unsigned long round = 0; round < batches; round++) {
+		batch_make(batch, (unsigned)(round % AEAD_BATCH_MAX) + 1);
 		for (size_t n = 0; n < contexts->count; n++)
 			batch_trial(batch, contexts->aead[n]);
 	}
@@ -365,11 +463,11 @@ test_forged_tags(void **state)
 
 			for (unsigned i = 0; i < count; i++)
 				batch_load(batch, i, batch->sealed[i],
-				        batch->packets[i].len + AEAD_TAG_LEN);
+					batch->packets[i].len + AEAD_TAG_LEN);
 			batch->packets[victim].data[batch->packets[victim].len + bit / 8] ^=
-			        (uint8_t)(1U << bit % 8);
+				(uint8_t)(1U << bit % 8);
 			assert_true(aead_open(aead, batch->packets, count) ==
-			        (mask_of(count) & ~(UINT64_C(1) << victim)));
+				(mask_of(count) & ~(UINT64_C(1) << victim)));
 		}
 	}
 	free(batch);
@@ -420,16 +518,18 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(test_names),
-	        cmocka_unit_test(test_unknown),
-	        cmocka_unit_test(test_judge),
-	        cmocka_unit_test(test_published),
-	        cmocka_unit_test(test_random),
-	        cmocka_unit_test(test_lengths),
-	        cmocka_unit_test(test_exact_buffers),
-	        cmocka_unit_test(test_forged_tags),
-	        cmocka_unit_test(test_other_nonce_or_key),
-	        cmocka_unit_test(test_empty_batch),
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_expected_backends),
+		cmocka_unit_test(test_choice),
+		cmocka_unit_test(test_unknown),
+		cmocka_unit_test(test_judge),
+		cmocka_unit_test(test_published),
+		cmocka_unit_test(test_random),
+		cmocka_unit_test(test_lengths),
+		cmocka_unit_test(test_exact_buffers),
+		cmocka_unit_test(test_forged_tags),
+		cmocka_unit_test(test_other_nonce_or_key),
+		cmocka_unit_test(test_empty_batch),
 	};
 
 	return cmocka_run_group_tests(tests, open_contexts, close_contexts);
