@@ -219,13 +219,20 @@ mb_create(bool avx2_only)
 {
 	struct mb *mb = calloc(1, sizeof(*mb));
 
-	if (mb == NULL || (mb->manager = alloc_mb_mgr(0)) == NULL)
+	if (mb == NULL)
 		return NULL;
+	mb->manager = alloc_mb_mgr(0);
+	if (mb->manager == NULL)
+		goto fail;
 	if (avx2_only)
 		init_mb_mgr_avx2(mb->manager);
 	else
 		init_mb_mgr_auto(mb->manager, NULL);
-	return imb_get_errno(mb->manager) == 0 ? mb : NULL;
+	if (imb_get_errno(mb->manager) == 0)
+		return mb;
+fail:
+	free(mb);
+	return NULL;
 }
 
 static struct evp *
@@ -233,17 +240,22 @@ evp_create(void)
 {
 	struct evp *evp = calloc(1, sizeof(*evp));
 
-	if (evp == NULL ||
-		(evp->cipher = EVP_CIPHER_fetch(NULL, "ChaCha20-Poly1305", NULL)) == NULL)
+	if (evp == NULL)
 		return NULL;
+	evp->cipher = EVP_CIPHER_fetch(NULL, "ChaCha20-Poly1305", NULL);
+	if (evp->cipher == NULL)
+		goto fail;
 	for (int open = 0; open < 2; open++) {
 		evp->context[open] = EVP_CIPHER_CTX_new();
 		if (evp->context[open] == NULL ||
 			EVP_CipherInit_ex(evp->context[open], evp->cipher, NULL, NULL, NULL,
 				open ? 0 : 1) != 1)
-			return NULL;
+			goto fail;
 	}
 	return evp;
+fail:
+	free(evp);
+	return NULL;
 }
 
 unsigned
@@ -263,6 +275,8 @@ rivals_create(struct rival rivals[RIVALS_MAX], bool avx2_only)
 
 	_Static_assert(sizeof(all) / sizeof(all[0]) <= RIVALS_MAX, "room for all");
 	if (mb == NULL || evp == NULL) {
+		free(mb);
+		free(evp);
 		fprintf(stderr, "bench_aead: cannot make intel-ipsec-mb's or OpenSSL's context\n");
 		return 0;
 	}

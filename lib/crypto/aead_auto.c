@@ -38,10 +38,12 @@ static const uint8_t counts[] = {1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 24, 32, 48}
 #define LENS (sizeof(lens) / sizeof(lens[0]))
 #define COUNTS (sizeof(counts) / sizeof(counts[0]))
 
-/* The number of a backend for each direction, length and count of packets. */
+/*
+ * The number of a backend, by direction, length in steps, rounded up, and count of packets. Large,
+ * but a batch of equal lengths looks at one byte.
+ */
 struct choice {
-	uint8_t best[DIRECTIONS][LENS][AEAD_BATCH_MAX];
-	uint8_t len_class[STEPS]; /* of (len + STEP - 1) / STEP: the index in lens */
+	uint8_t best[DIRECTIONS][STEPS][AEAD_BATCH_MAX];
 };
 
 struct aead_auto {
@@ -106,24 +108,17 @@ auto_create_parts(void)
 	return self;
 }
 
-/* Class c is what lies nearer to lens[c] than to its neighbours. */
-static void
-classes_init(struct choice *choice)
+static inline unsigned
+step_of(uint32_t len)
 {
-	uint8_t class = 0;
-
-	for (unsigned step = 0; step < STEPS; step++) {
-		while (class + 1U < LENS &&
-			2 * step * STEP > (unsigned)lens[class] + lens[class + 1])
-			class ++;
-		choice->len_class[step] = class;
-	}
+	return (len + STEP - 1) / STEP;
 }
 
-static inline unsigned
-class_of(const struct choice *choice, uint32_t len)
+/* The first step that is nearer to lens[i] than to the length before it. */
+static unsigned
+step_first(unsigned i)
 {
-	return choice->len_class[(len + STEP - 1) / STEP];
+	return i == 0 ? 0 : ((unsigned)lens[i - 1] + lens[i]) / 2 / STEP + 1;
 }
 
 static inline uint64_t
@@ -203,9 +198,9 @@ best_at(const struct series series[], unsigned backends, unsigned count)
 	return best;
 }
 
-/* Fills one row of the table: one direction, one length. */
+/* Fills the table for one direction and the lengths about lens[which]. */
 static void
-choose(struct aead_auto *self, enum direction direction, unsigned class, struct trial *trial)
+choose(struct aead_auto *self, enum direction direction, unsigned which, struct trial *trial)
 {
 	struct series series[BACKENDS_MAX] = {0};
 	bool hopeless[BACKENDS_MAX] = {false};
@@ -213,20 +208,24 @@ choose(struct aead_auto *self, enum direction direction, unsigned class, struct 
 	for (unsigned k = 0; k < COUNTS; k++) {
 		const unsigned count = counts[k];
 
-		if (count * ((size_t)lens[class] + STEP) > ROOM)
+		if (count * ((size_t)lens[which] + STEP) > ROOM)
 			break;
 		for (unsigned i = 0; i < self->count; i++)
 			if (!hopeless[i] &&
 				(self->across[i] || count == 1 || count == LINEAR_COUNT))
 				series[i].cycles[k] = measure(
-					self->aeads[i], direction, trial, lens[class], count);
+					self->aeads[i], direction, trial, lens[which], count);
 		for (unsigned i = 0; i < self->count && count >= HOPELESS_COUNT; i++)
 			hopeless[i] |= HOPELESS(series_at(&series[i], count),
 				series_at(&series[best_at(series, self->count, count)], count));
 	}
-	for (unsigned count = 1; count <= AEAD_BATCH_MAX; count++)
-		self->choice.best[direction][class][count - 1] =
-			(uint8_t)best_at(series, self->count, count);
+	for (unsigned count = 1; count <= AEAD_BATCH_MAX; count++) {
+		const unsigned best = best_at(series, self->count, count);
+		const unsigned end = which + 1 < LENS ? step_first(which + 1) : STEPS;
+
+		for (unsigned step = step_first(which); step < end; step++)
+			self->choice.best[direction][step][count - 1] = (uint8_t)best;
+	}
 }
 
 static void *
@@ -243,7 +242,6 @@ auto_create(void)
 		errno = ENOMEM;
 		return NULL;
 	}
-	classes_init(&self->choice);
 	for (unsigned class = 0; class < LENS; class ++) {
 		choose(self, SEAL, class, trial);
 		choose(self, OPEN, class, trial);
@@ -267,10 +265,9 @@ const char *
 aead_auto_choice(const void *context, bool open, uint32_t len, unsigned count)
 {
 	const struct aead_auto *self = context;
-	const struct choice *choice = &self->choice;
 
 	return aead_name(
-		self->aeads[choice->best[open ? OPEN : SEAL][class_of(choice, len)][count - 1]]);
+		self->aeads[self->choice.best[open ? OPEN : SEAL][step_of(len)][count - 1]]);
 }
 
 /* Runs those packets of the batch whose backend is number `which`, as one batch. */
@@ -302,24 +299,24 @@ run_some(struct aead_auto *self, enum direction direction, const struct aead_pac
  */
 static uint64_t
 run_mixed(struct aead_auto *self, enum direction direction, const struct aead_packet packets[],
-	const uint8_t class[], unsigned count)
+	unsigned count)
 {
 	const uint8_t(*best)[AEAD_BATCH_MAX] = self->choice.best[direction];
-	const uint8_t first = best[class[0]][count - 1];
+	const uint8_t first = best[step_of(packets[0].len)][count - 1];
 	uint8_t backend[AEAD_BATCH_MAX];
 	unsigned chosen[BACKENDS_MAX] = {0};
 	uint64_t good = 0;
 	unsigned differ = 0;
 
 	for (unsigned i = 0; i < count; i++) {
-		backend[i] = best[class[i]][count - 1];
+		backend[i] = best[step_of(packets[i].len)][count - 1];
 		chosen[backend[i]]++;
 		differ |= backend[i] ^ first;
 	}
 	if (differ == 0)
 		return run(self->aeads[first], direction, packets, count);
 	for (unsigned i = 0; i < count; i++)
-		backend[i] = best[class[i]][chosen[backend[i]] - 1];
+		backend[i] = best[step_of(packets[i].len)][chosen[backend[i]] - 1];
 	memset(chosen, 0, sizeof(chosen));
 	for (unsigned i = 0; i < count; i++)
 		chosen[backend[i]]++;
@@ -333,19 +330,15 @@ static inline uint64_t
 auto_run(struct aead_auto *self, enum direction direction, const struct aead_packet packets[],
 	unsigned count)
 {
-	const struct choice *choice = &self->choice;
-	const unsigned first = class_of(choice, packets[0].len);
-	uint8_t class[AEAD_BATCH_MAX];
-	unsigned differ = 0;
+	const uint32_t len = packets[0].len;
+	uint32_t differ = 0;
 
-	for (unsigned i = 0; i < count; i++) {
-		class[i] = (uint8_t)class_of(choice, packets[i].len);
-		differ |= class[i] ^ first;
-	}
+	for (unsigned i = 1; i < count; i++)
+		differ |= packets[i].len ^ len;
 	if (differ != 0)
-		return run_mixed(self, direction, packets, class, count);
-	return run(
-		self->aeads[choice->best[direction][first][count - 1]], direction, packets, count);
+		return run_mixed(self, direction, packets, count);
+	return run(self->aeads[self->choice.best[direction][step_of(len)][count - 1]], direction,
+		packets, count);
 }
 
 static uint64_t

@@ -16,6 +16,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* gcc leaves this out on x86; with it messages take a fifth less. clang does likewise unasked. */
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("schedule-insns", "sched-pressure")
+#endif
+
 #define LANES POLY1305_AVX2_LANES
 #define GROUP 4
 #define GROUPS (LANES / GROUP)

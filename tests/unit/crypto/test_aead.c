@@ -335,7 +335,7 @@ batch_trial_forged(struct batch *batch, struct aead *aead)
 
 	for (unsigned i = 0; i < count; i++) {
 		struct aead_packet *packet = &batch->packets[i];
-		const size_t len = packet->len + AEAD_TAG_LEN;
+		const size_t len = (size_t)packet->len + AEAD_TAG_LEN;
 
 		batch_load(batch, i, batch->sealed[i], len);
 		if ((unsigned)rand() % one_in != 0)
