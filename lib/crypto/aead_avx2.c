@@ -215,11 +215,14 @@ spare_use(struct aead_avx2 *avx2, const struct aead_packet *packet, bool authent
 	uint32_t at = 0;
 
 	for (; at < packet->len && *used < avx2->spare_count; at += CHACHA20_BLOCK_LEN) {
+		const struct chacha20_block block = {
+			.data = packet->data + at,
+			.len = text_block_len(packet, at),
+		};
 		const uint8_t *keystream = avx2->spare[(*used)++];
-		const uint32_t len = text_block_len(packet, at);
 
-		for (uint32_t i = 0; authentic && i < len; i++)
-			packet->data[at + i] ^= keystream[i];
+		if (authentic)
+			chacha20_avx2_use(&block, keystream);
 	}
 	return at;
 }

@@ -288,3 +288,11 @@ chacha20_avx2(const struct chacha20_block blocks[], unsigned count)
 		eight_blocks(&blocks[i]);
 	_mm256_zeroall();
 }
+
+void
+chacha20_avx2_use(const struct chacha20_block *block, const uint8_t keystream[CHACHA20_BLOCK_LEN])
+{
+	xor_block(block, _mm256_loadu_si256((const void *)keystream),
+		_mm256_loadu_si256((const void *)(keystream + 32)));
+	_mm256_zeroall();
+}

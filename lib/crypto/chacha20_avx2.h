@@ -30,3 +30,10 @@ struct chacha20_block {
  * crypto/aead_avx2.c.
  */
 void chacha20_avx2(const struct chacha20_block blocks[], unsigned count);
+
+/*
+ * chacha20_avx2_use does one block whose keystream was made before, by an XOR into zeros; of
+ * `block`, `data` and `len` are looked at.
+ */
+void
+chacha20_avx2_use(const struct chacha20_block *block, const uint8_t keystream[CHACHA20_BLOCK_LEN]);

@@ -349,6 +349,26 @@ test_chacha20(void **state)
 	}
 }
 
+static void
+test_use(void **state)
+{
+	uint8_t keystream[CHACHA20_BLOCK_LEN];
+	uint8_t data[CHACHA20_BLOCK_LEN + 1];
+
+	(void)state;
+	need_avx2();
+	for (unsigned i = 0; i < CHACHA20_BLOCK_LEN; i++)
+		keystream[i] = (uint8_t)(i + 1);
+	for (uint32_t len = 0; len <= CHACHA20_BLOCK_LEN; len++) {
+		const struct chacha20_block block = {.data = data, .len = len};
+
+		memset(data, 0xa5, sizeof(data));
+		chacha20_avx2_use(&block, keystream);
+		for (unsigned i = 0; i < sizeof(data); i++)
+			assert_int_equal(data[i], i < len ? 0xa5 ^ keystream[i] : 0xa5);
+	}
+}
+
 int
 main(void)
 {
@@ -358,6 +378,7 @@ main(void)
 		cmocka_unit_test(test_near_modulus),
 		cmocka_unit_test(test_random),
 		cmocka_unit_test(test_chacha20),
+		cmocka_unit_test(test_use),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
