@@ -258,17 +258,31 @@ compare_cycles(const void *a, const void *b)
 	return (left > right) - (left < right);
 }
 
+/* Whoever runs after its like finds code and branches warm: nobody always runs after the same. */
+static void
+shuffle(unsigned order[SUBJECTS_MAX], unsigned count, uint64_t seed)
+{
+	for (unsigned i = 0; i < count; i++) {
+		const unsigned other = (unsigned)(seed >> 33) % (i + 1);
+
+		seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407;
+		order[i] = order[other];
+		order[other] = i;
+	}
+}
+
 static void
 cell_round(struct bench *bench, const struct cell *cell, unsigned start, unsigned round)
 {
 	struct aead_packet packets[AEAD_BATCH_MAX];
+	unsigned order[SUBJECTS_MAX] = {0};
 
 	batch_make(bench, cell, start, packets);
 	if (cell->open)
 		sealed_make(bench, cell, packets);
+	shuffle(order, bench->subject_count, bench->next_counter * UINT64_C(0x9e3779b97f4a7c15));
 	for (unsigned i = 0; i < bench->subject_count; i++) {
-		/* Nobody always runs after the same one. */
-		const unsigned subject = (i + round) % bench->subject_count;
+		const unsigned subject = order[i];
 
 		if (cell->open)
 			sealed_load(bench, cell, packets);
@@ -333,13 +347,14 @@ print_cell(struct bench *bench, const struct cell *cell, const struct rival *sub
 static bool
 best_of_family(const struct bench *bench, const struct result results[], unsigned subject)
 {
-	const double least = results[subject].least;
+	const char *family = bench->subjects[subject].family;
+	unsigned best = subject;
 
-	for (unsigned i = 0; i < bench->subject_count; i++)
-		if (strcmp(bench->subjects[i].family, bench->subjects[subject].family) == 0 &&
-			(i < subject ? results[i].least <= least : results[i].least < least))
-			return false;
-	return true;
+	for (unsigned i = bench->subject_count; i-- > 0;)
+		if (strcmp(bench->subjects[i].family, family) == 0 &&
+			results[i].least <= results[best].least)
+			best = i;
+	return best == subject;
 }
 
 /* Of each family the fastest call, or with --calls all of them. */

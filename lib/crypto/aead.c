@@ -93,6 +93,13 @@ aead_destroy(struct aead *aead)
 	free(aead);
 }
 
+const struct aead_backend *
+aead_backend_of(const struct aead *aead, void **context)
+{
+	*context = aead->context;
+	return aead->backend;
+}
+
 const char *
 aead_name(const struct aead *aead)
 {

@@ -46,9 +46,16 @@ struct choice {
 	uint8_t best[DIRECTIONS][STEPS][AEAD_BATCH_MAX];
 };
 
+/* One of the others, with what a batch needs at hand: its calls by direction, and its context. */
+struct part {
+	uint64_t (*run[DIRECTIONS])(void *, const struct aead_packet[], unsigned);
+	void *context;
+	struct aead *aead;
+	bool across; /* as in struct aead_backend */
+};
+
 struct aead_auto {
-	struct aead *aeads[BACKENDS_MAX];
-	bool across[BACKENDS_MAX]; /* as in struct aead_backend */
+	struct part parts[BACKENDS_MAX];
 	unsigned count;
 	struct choice choice;
 };
@@ -71,9 +78,20 @@ auto_destroy(void *context)
 	struct aead_auto *self = context;
 
 	for (unsigned i = 0; i < self->count; i++)
-		aead_destroy(self->aeads[i]);
+		aead_destroy(self->parts[i].aead);
 	secret_wipe(self, sizeof(*self));
 	free(self);
+}
+
+static void
+part_init(struct part *part, struct aead *aead)
+{
+	const struct aead_backend *backend = aead_backend_of(aead, &part->context);
+
+	part->run[SEAL] = backend->seal;
+	part->run[OPEN] = backend->open;
+	part->across = backend->across;
+	part->aead = aead;
 }
 
 /* Each context has passed its own self test: auto's would not reach all of them. */
@@ -102,8 +120,7 @@ auto_create_parts(void)
 			errno = error;
 			return NULL;
 		}
-		self->across[self->count] = (*backend)->across;
-		self->aeads[self->count++] = aead;
+		part_init(&self->parts[self->count++], aead);
 	}
 	return self;
 }
@@ -122,15 +139,15 @@ step_first(unsigned i)
 }
 
 static inline uint64_t
-run(struct aead *aead, enum direction direction, const struct aead_packet packets[], unsigned count)
+run(const struct part *part, enum direction direction, const struct aead_packet packets[],
+	unsigned count)
 {
-	return direction == OPEN ? aead_open(aead, packets, count)
-				 : aead_seal(aead, packets, count);
+	return part->run[direction](part->context, packets, count);
 }
 
 /* The fewest cycles that the batch took. What is opened has just been sealed. */
 static uint64_t
-measure(struct aead *aead, enum direction direction, struct trial *trial, uint32_t len,
+measure(const struct part *part, enum direction direction, struct trial *trial, uint32_t len,
 	unsigned count)
 {
 	struct aead_packet packets[AEAD_BATCH_MAX];
@@ -142,10 +159,10 @@ measure(struct aead *aead, enum direction direction, struct trial *trial, uint32
 	for (unsigned round = 0; round < ROUNDS; round++) {
 		uint64_t cycles;
 
-		if (direction == OPEN && aead_seal(aead, packets, count) == 0)
+		if (direction == OPEN && run(part, SEAL, packets, count) == 0)
 			return FAR;
 		cycles = __builtin_ia32_rdtsc();
-		if (run(aead, direction, packets, count) == 0)
+		if (run(part, direction, packets, count) == 0)
 			return FAR;
 		cycles = __builtin_ia32_rdtsc() - cycles;
 		if (cycles < least)
@@ -212,9 +229,9 @@ choose(struct aead_auto *self, enum direction direction, unsigned which, struct 
 			break;
 		for (unsigned i = 0; i < self->count; i++)
 			if (!hopeless[i] &&
-				(self->across[i] || count == 1 || count == LINEAR_COUNT))
+				(self->parts[i].across || count == 1 || count == LINEAR_COUNT))
 				series[i].cycles[k] = measure(
-					self->aeads[i], direction, trial, lens[which], count);
+					&self->parts[i], direction, trial, lens[which], count);
 		for (unsigned i = 0; i < self->count && count >= HOPELESS_COUNT; i++)
 			hopeless[i] |= HOPELESS(series_at(&series[i], count),
 				series_at(&series[best_at(series, self->count, count)], count));
@@ -267,7 +284,7 @@ aead_auto_choice(const void *context, bool open, uint32_t len, unsigned count)
 	const struct aead_auto *self = context;
 
 	return aead_name(
-		self->aeads[self->choice.best[open ? OPEN : SEAL][step_of(len)][count - 1]]);
+		self->parts[self->choice.best[open ? OPEN : SEAL][step_of(len)][count - 1]].aead);
 }
 
 /* Runs those packets of the batch whose backend is number `which`, as one batch. */
@@ -281,13 +298,14 @@ run_some(struct aead_auto *self, enum direction direction, const struct aead_pac
 	uint64_t good;
 	uint64_t all_good = 0;
 
+	some[0] = packets[0];
 	for (unsigned i = 0; i < count; i++) {
 		/* Written even if it is not one of them: no branch to mispredict. */
 		some[some_count] = packets[i];
 		number[some_count] = (uint8_t)i;
 		some_count += backend[i] == which;
 	}
-	good = run(self->aeads[which], direction, some, some_count);
+	good = run(&self->parts[which], direction, some, some_count);
 	for (unsigned i = 0; i < some_count; i++)
 		all_good |= (good >> i & 1) << number[i];
 	return all_good;
@@ -314,7 +332,7 @@ run_mixed(struct aead_auto *self, enum direction direction, const struct aead_pa
 		differ |= backend[i] ^ first;
 	}
 	if (differ == 0)
-		return run(self->aeads[first], direction, packets, count);
+		return run(&self->parts[first], direction, packets, count);
 	for (unsigned i = 0; i < count; i++)
 		backend[i] = best[step_of(packets[i].len)][chosen[backend[i]] - 1];
 	memset(chosen, 0, sizeof(chosen));
@@ -331,13 +349,13 @@ auto_run(struct aead_auto *self, enum direction direction, const struct aead_pac
 	unsigned count)
 {
 	const uint32_t len = packets[0].len;
-	uint32_t differ = 0;
+	unsigned same = 1;
 
-	for (unsigned i = 1; i < count; i++)
-		differ |= packets[i].len ^ len;
-	if (differ != 0)
+	while (same < count && packets[same].len == len)
+		same++;
+	if (same < count)
 		return run_mixed(self, direction, packets, count);
-	return run(self->aeads[self->choice.best[direction][step_of(len)][count - 1]], direction,
+	return run(&self->parts[self->choice.best[direction][step_of(len)][count - 1]], direction,
 		packets, count);
 }
 

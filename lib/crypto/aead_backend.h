@@ -45,5 +45,8 @@ const char *aead_auto_choice(const void *context, bool open, uint32_t len, unsig
 uint64_t aead_tags_equal(const uint8_t tags[][AEAD_TAG_LEN], const struct aead_packet packets[],
 	const uint8_t order[], unsigned count);
 
+/* aead_backend_of returns the backend of `aead`, and its context in `context`, for aead_auto. */
+const struct aead_backend *aead_backend_of(const struct aead *aead, void **context);
+
 /* aead_create_backend is aead_create with the backend itself; for aead_create and for tests. */
 struct aead *aead_create_backend(const struct aead_backend *backend);
