@@ -19,13 +19,14 @@ struct aead {
 
 /* Fastest first. */
 static const struct aead_backend *const backends[] = {
+        &aead_backend_avx512,
         &aead_backend_ipsec_mb,
         &aead_backend_sodium,
 };
 
 #define BACKEND_COUNT (sizeof(backends) / sizeof(backends[0]))
 
-static const char *const backend_names[] = {"auto", "ipsec-mb", "sodium", NULL};
+static const char *const backend_names[] = {"auto", "avx512", "ipsec-mb", "sodium", NULL};
 
 _Static_assert(sizeof(backend_names) / sizeof(backend_names[0]) == BACKEND_COUNT + 2,
         "each backend has its name in the list");

@@ -28,8 +28,8 @@ struct aead_packet {
 struct aead;
 
 /*
- * aead_create makes a context that uses the backend of the given name: "ipsec-mb", "sodium", or
- * "auto" (NULL likewise) for the fastest that this CPU has. The new context has passed
+ * aead_create makes a context that uses the backend of the given name: "avx512", "ipsec-mb",
+ * "sodium", or "auto" (NULL likewise) for the fastest that this CPU has. The new context has passed
  * aead_self_test(). Returns NULL with errno set: EINVAL unknown name, ENOTSUP this CPU lacks what
  * the backend needs, EILSEQ the self test failed, ENOMEM.
  */

@@ -23,6 +23,7 @@ struct aead_backend {
 	uint64_t (*open)(void *context, const struct aead_packet packets[], unsigned count);
 };
 
+extern const struct aead_backend aead_backend_avx512;
 extern const struct aead_backend aead_backend_ipsec_mb;
 extern const struct aead_backend aead_backend_sodium;
 

@@ -1,0 +1,431 @@
+/*
+ * ChaCha20-Poly1305 across packets by AVX-512: which block of which packet goes to which lane.
+ * On the packet's way: behind aead_seal and aead_open.
+ * Threads: one context per thread.
+ *
+ * A batch is sorted, longest first, and done in halves of up to 32 packets, each in two groups of
+ * 16, one packet to a lane:
+ *  1. Block 0 of all of them, which is their Poly1305 keys, at once.
+ *  2. Key stream in units of 16 blocks, two units to a call of the 32-lane kernel. As long as
+ *     most packets of a group have a block j, their blocks j are a unit as the lanes stand; what
+ *     is left over, of any packets and blocks, fills mixed units.
+ *  3. Poly1305 in sets of 8 packets, two sets to a call if they are of like lengths.
+ * Sealing is 1, 2, 3; opening 1, 3, 2, so that nothing is decrypted that is not authentic. With
+ * up to 16 packets, the second half of the kernel's lanes makes the first unit of key stream in
+ * step 1 already; when opening, it waits for the tags.
+ */
+#include "crypto/aead_avx512.h"
+
+#include "crypto/chacha20_avx512.h"
+#include "crypto/poly1305_avx512.h"
+
+#include "base/bytes.h"
+
+#include <immintrin.h>
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HALF_MAX (2 * CHACHA20_LANES)
+#define GROUPS_MAX 2
+/* With fewer lanes of 16 in use, a mixed unit is cheaper, though lanes have to be picked. */
+#define DIRECT_MIN 13
+
+/* Sixteen blocks of key stream to come, and what they are for. */
+struct unit {
+	const struct chacha20_lanes *lanes;
+	struct chacha20_lanes mixed; /* where `lanes` points, if they had to be picked */
+	_Alignas(64) uint32_t packet[CHACHA20_LANES]; /* whose block is in each lane */
+	struct chacha20_targets targets;
+};
+
+/* Where the making of units stands: direct units of one group after the other, then mixed ones. */
+struct stream {
+	unsigned group;
+	uint32_t block; /* of the next direct unit */
+	uint32_t direct_end[GROUPS_MAX]; /* the first block that is left to mixed units */
+	unsigned packet; /* of the next block in a mixed unit */
+	uint32_t packet_block;
+};
+
+/* Up to 32 packets at work, longest first. Lanes beyond `count` have no text and some key. */
+struct half {
+	unsigned count;
+	unsigned groups;
+	uint8_t index[HALF_MAX]; /* in the caller's array */
+	_Alignas(64) uint8_t *data[HALF_MAX];
+	_Alignas(64) uint32_t len[HALF_MAX];
+	_Alignas(64) uint64_t tag_low[HALF_MAX];
+	_Alignas(64) uint64_t tag_high[HALF_MAX];
+	struct chacha20_lanes lanes[GROUPS_MAX];
+	struct stream stream;
+};
+
+struct aead_avx512 {
+	struct half half;
+	struct unit units[2];
+	struct chacha20_counters counters[2];
+	/* Block 0 of both groups; if there is one only, the second has the first unit's stream. */
+	struct chacha20_columns keys[GROUPS_MAX];
+	struct chacha20_columns columns[2];
+};
+
+struct aead_avx512 *
+aead_avx512_create(void)
+{
+	struct aead_avx512 *avx512 = aligned_alloc(64, sizeof(*avx512));
+
+	if (avx512 != NULL)
+		memset(avx512, 0, sizeof(*avx512));
+	return avx512;
+}
+
+void
+aead_avx512_destroy(struct aead_avx512 *avx512)
+{
+	/* Every call has wiped what was secret. */
+	free(avx512);
+}
+
+/* Writes the numbers of the packets by length, longest first. */
+static void
+order_by_length(uint8_t order[AEAD_BATCH_MAX], const struct aead_packet packets[], unsigned count)
+{
+	_Alignas(64) uint32_t key[AEAD_BATCH_MAX];
+	__m512i keys[AEAD_BATCH_MAX / 16];
+	uint32_t differ = 0;
+
+	memset(key, 0xff, sizeof(key));
+	for (unsigned i = 0; i < count; i++) {
+		key[i] = (AEAD_LEN_MAX - packets[i].len) * AEAD_BATCH_MAX + i;
+		differ |= packets[i].len ^ packets[0].len;
+		order[i] = (uint8_t)i;
+	}
+	if (differ == 0)
+		return;
+	for (unsigned i = 0; i < AEAD_BATCH_MAX / 16; i++)
+		keys[i] = _mm512_load_si512(&key[16 * i]);
+	/* No two keys are equal: the place of one is the number of the lesser ones. */
+	for (unsigned i = 0; i < count; i++) {
+		__m512i one = _mm512_set1_epi32((int)key[i]);
+		unsigned place = 0;
+
+		for (unsigned k = 0; k < AEAD_BATCH_MAX / 16; k++)
+			place += (unsigned)__builtin_popcount(
+			        _mm512_cmplt_epu32_mask(keys[k], one));
+		order[place] = (uint8_t)i;
+	}
+}
+
+static void
+half_init(struct half *half, const struct aead_packet packets[], const uint8_t order[],
+        unsigned count)
+{
+	const uint8_t *keys[HALF_MAX];
+	uint64_t counters[HALF_MAX];
+
+	half->count = count;
+	half->groups = (count + CHACHA20_LANES - 1) / CHACHA20_LANES;
+	half->stream = (struct stream){.block = 1};
+	for (unsigned i = 0; i < count; i++) {
+		const struct aead_packet *packet = &packets[order[i]];
+
+		half->index[i] = order[i];
+		half->data[i] = packet->data;
+		half->len[i] = packet->len;
+		keys[i] = packet->key;
+		counters[i] = packet->counter;
+	}
+	for (unsigned i = count; i < half->groups * CHACHA20_LANES; i++) {
+		half->data[i] = half->data[0];
+		half->len[i] = 0;
+		keys[i] = keys[0];
+		counters[i] = 0;
+	}
+	for (unsigned i = 0; i < half->groups; i++)
+		chacha20_avx512_lanes(&half->lanes[i], &keys[i * CHACHA20_LANES],
+		        &counters[i * CHACHA20_LANES]);
+}
+
+/*
+ * Makes the unit of block `number` (1...) of a group's packets, if enough of them have one.
+ * The bytes left in a lane that is not active are of no meaning.
+ */
+static inline bool
+unit_direct(struct unit *unit, struct chacha20_counters *counters, const struct half *half,
+        unsigned group, uint32_t number)
+{
+	const uint32_t first = group * CHACHA20_LANES;
+	const uint32_t offset = (number - 1) * CHACHA20_BLOCK_LEN;
+	const __m512i offsets = _mm512_set1_epi64(offset);
+	__m512i len = _mm512_load_si512(&half->len[first]);
+	__m512i left = _mm512_sub_epi32(len, _mm512_set1_epi32((int)offset));
+	__mmask16 active = _mm512_cmpgt_epi32_mask(left, _mm512_setzero_si512());
+
+	if (__builtin_popcount(active) < DIRECT_MIN)
+		return false;
+	unit->lanes = &half->lanes[group];
+	unit->targets.active = active;
+	unit->targets.full =
+	        _mm512_cmpge_epi32_mask(left, _mm512_set1_epi32(CHACHA20_BLOCK_LEN));
+	_mm512_store_si512(unit->targets.left, left);
+	for (unsigned i = 0; i < CHACHA20_LANES; i += 8)
+		_mm512_storeu_si512(&unit->targets.at[i],
+		        _mm512_add_epi64(_mm512_load_si512(&half->data[first + i]), offsets));
+	_mm512_store_si512(counters->lane, _mm512_set1_epi32((int)number));
+	for (unsigned i = 0; i < CHACHA20_LANES; i++)
+		unit->packet[i] = first + i;
+	return true;
+}
+
+/* Makes a unit of blocks that direct units have left, as many as there are. */
+static bool
+unit_mixed(struct unit *unit, struct chacha20_counters *counters, struct half *half)
+{
+	struct stream *stream = &half->stream;
+	struct chacha20_targets *targets = &unit->targets;
+	unsigned lane = 0;
+
+	targets->active = 0;
+	targets->full = 0;
+	while (lane < CHACHA20_LANES && stream->packet < half->count) {
+		unsigned packet = stream->packet;
+		uint32_t offset = (stream->packet_block - 1) * CHACHA20_BLOCK_LEN;
+
+		if (offset >= half->len[packet]) {
+			stream->packet++;
+			stream->packet_block =
+			        stream->direct_end[stream->packet / CHACHA20_LANES % GROUPS_MAX];
+			continue;
+		}
+		unit->packet[lane] = packet;
+		counters->lane[lane] = stream->packet_block++;
+		targets->at[lane] = half->data[packet] + offset;
+		targets->left[lane] = half->len[packet] - offset;
+		targets->active |= (uint16_t)(1U << lane);
+		if (targets->left[lane] >= CHACHA20_BLOCK_LEN)
+			targets->full |= (uint16_t)(1U << lane);
+		lane++;
+	}
+	if (lane == 0)
+		return false;
+	for (; lane < CHACHA20_LANES; lane++) {
+		unit->packet[lane] = 0;
+		counters->lane[lane] = 0;
+	}
+	chacha20_avx512_pick(&unit->mixed, half->lanes, unit->packet);
+	unit->lanes = &unit->mixed;
+	return true;
+}
+
+static bool
+unit_next(struct unit *unit, struct chacha20_counters *counters, struct half *half)
+{
+	struct stream *stream = &half->stream;
+
+	while (stream->group < half->groups) {
+		if (unit_direct(unit, counters, half, stream->group, stream->block)) {
+			stream->block++;
+			return true;
+		}
+		stream->direct_end[stream->group++] = stream->block;
+		stream->block = 1;
+		if (stream->group == half->groups)
+			stream->packet_block = stream->direct_end[0];
+	}
+	return unit_mixed(unit, counters, half);
+}
+
+/* Takes away what is for packets that are not authentic. */
+static void
+unit_restrict(struct unit *unit, uint32_t authentic)
+{
+	for (unsigned i = 0; i < CHACHA20_LANES; i++) {
+		if (authentic >> unit->packet[i] & 1)
+			continue;
+		unit->targets.active &= (uint16_t)~(1U << i);
+		unit->targets.full &= (uint16_t)~(1U << i);
+	}
+}
+
+/*
+ * Makes the Poly1305 keys. Returns whether the unit units[0] of key stream was made on the way;
+ * it lies in keys[1] then.
+ */
+static bool
+make_keys(struct aead_avx512 *avx512)
+{
+	struct half *half = &avx512->half;
+	bool ahead = false;
+
+	memset(&avx512->counters[0], 0, sizeof(avx512->counters[0]));
+	if (half->groups == 2) {
+		memset(&avx512->counters[1], 0, sizeof(avx512->counters[1]));
+		chacha20_avx512_x32(
+		        &half->lanes[0], &half->lanes[1], avx512->counters, avx512->keys);
+	} else if (unit_next(&avx512->units[0], &avx512->counters[1], half)) {
+		ahead = true;
+		chacha20_avx512_x32(&half->lanes[0], avx512->units[0].lanes, avx512->counters,
+		        avx512->keys);
+	} else {
+		chacha20_avx512_x16(&half->lanes[0], &avx512->counters[0], &avx512->keys[0]);
+	}
+	return ahead;
+}
+
+/* Encrypts or decrypts all that is still to come from the stream. */
+static void
+crypt(struct aead_avx512 *avx512)
+{
+	struct half *half = &avx512->half;
+	struct unit *units = avx512->units;
+
+	while (unit_next(&units[0], &avx512->counters[0], half)) {
+		if (!unit_next(&units[1], &avx512->counters[1], half)) {
+			chacha20_avx512_x16(
+			        units[0].lanes, &avx512->counters[0], &avx512->columns[0]);
+			chacha20_avx512_xor(&avx512->columns[0], &units[0].targets);
+			break;
+		}
+		chacha20_avx512_x32(
+		        units[0].lanes, units[1].lanes, avx512->counters, avx512->columns);
+		chacha20_avx512_xor(&avx512->columns[0], &units[0].targets);
+		chacha20_avx512_xor(&avx512->columns[1], &units[1].targets);
+	}
+}
+
+static inline struct poly1305_set
+set_of(struct aead_avx512 *avx512, unsigned first)
+{
+	struct half *half = &avx512->half;
+
+	return (struct poly1305_set){
+	        .data = &half->data[first],
+	        .len = &half->len[first],
+	        .keys = &avx512->keys[first / CHACHA20_LANES],
+	        .first_lane = first % CHACHA20_LANES,
+	        .low = &half->tag_low[first],
+	        .high = &half->tag_high[first],
+	};
+}
+
+/* Makes the tags of what lies in the buffers now. */
+static void
+make_tags(struct aead_avx512 *avx512)
+{
+	const struct half *half = &avx512->half;
+
+	for (unsigned first = 0; first < half->count; first += POLY1305_LANES) {
+		unsigned second = first + POLY1305_LANES;
+		struct poly1305_set sets[2];
+
+		sets[0] = set_of(avx512, first);
+		/* Two at once take less than twice one, but both the longer one's time. */
+		if (second < half->count && half->len[second] >= half->len[first] / 4 * 3) {
+			sets[1] = set_of(avx512, second);
+			poly1305_avx512_x16(sets);
+			first = second;
+		} else {
+			poly1305_avx512_x8(sets);
+		}
+	}
+}
+
+/* The mask of the half's packets whose tags are as computed, in time that says nothing of them. */
+static uint32_t
+compare_tags(const struct half *half)
+{
+	uint32_t authentic = 0;
+
+	for (unsigned i = 0; i < half->count; i++) {
+		const uint8_t *tag = half->data[i] + half->len[i];
+		uint64_t differ = (load_le64(tag) ^ half->tag_low[i]) |
+		        (load_le64(tag + 8) ^ half->tag_high[i]);
+
+		/* The top bit of x | -x is set for all x but 0. */
+		authentic |= (uint32_t)(~(differ | -differ) >> 63) << i;
+	}
+	return authentic;
+}
+
+static void
+half_seal(struct aead_avx512 *avx512)
+{
+	const struct half *half = &avx512->half;
+
+	if (make_keys(avx512))
+		chacha20_avx512_xor(&avx512->keys[1], &avx512->units[0].targets);
+	crypt(avx512);
+	make_tags(avx512);
+	for (unsigned i = 0; i < half->count; i++) {
+		store_le64(half->data[i] + half->len[i], half->tag_low[i]);
+		store_le64(half->data[i] + half->len[i] + 8, half->tag_high[i]);
+	}
+}
+
+static uint64_t
+half_open(struct aead_avx512 *avx512)
+{
+	struct half *half = &avx512->half;
+	bool ahead = make_keys(avx512);
+	uint64_t result = 0;
+	uint32_t authentic;
+
+	make_tags(avx512);
+	authentic = compare_tags(half);
+	for (unsigned i = 0; i < half->count; i++) {
+		if (authentic >> i & 1)
+			result |= UINT64_C(1) << half->index[i];
+		else
+			half->len[i] = 0;
+	}
+	if (ahead) {
+		unit_restrict(&avx512->units[0], authentic);
+		chacha20_avx512_xor(&avx512->keys[1], &avx512->units[0].targets);
+	}
+	crypt(avx512);
+	return result;
+}
+
+/* Zeros what was secret in the context, and what calls have left beneath this one. */
+static void
+wipe(struct aead_avx512 *avx512)
+{
+	memset(avx512, 0, sizeof(*avx512));
+	__asm__ volatile("" : : "r"(avx512) : "memory");
+	avx512_clear();
+}
+
+uint64_t
+aead_avx512_seal(struct aead_avx512 *avx512, const struct aead_packet packets[], unsigned count)
+{
+	uint8_t order[AEAD_BATCH_MAX];
+
+	order_by_length(order, packets, count);
+	for (unsigned first = 0; first < count; first += HALF_MAX) {
+		unsigned rest = count - first;
+
+		half_init(&avx512->half, packets, order + first, rest < HALF_MAX ? rest : HALF_MAX);
+		half_seal(avx512);
+	}
+	wipe(avx512);
+	return UINT64_MAX >> (AEAD_BATCH_MAX - count);
+}
+
+uint64_t
+aead_avx512_open(struct aead_avx512 *avx512, const struct aead_packet packets[], unsigned count)
+{
+	uint8_t order[AEAD_BATCH_MAX];
+	uint64_t authentic = 0;
+
+	order_by_length(order, packets, count);
+	for (unsigned first = 0; first < count; first += HALF_MAX) {
+		unsigned rest = count - first;
+
+		half_init(&avx512->half, packets, order + first, rest < HALF_MAX ? rest : HALF_MAX);
+		authentic |= half_open(avx512);
+	}
+	wipe(avx512);
+	return authentic;
+}

@@ -1,0 +1,450 @@
+/*
+ * Poly1305 over packets in the lanes of AVX-512, by its 52-bit multiply-add.
+ * On the packet's way: inside the AEAD backend avx512.
+ * Threads: any; no state.
+ *
+ * A number modulo 2^130 - 5 is three limbs of 44, 44 and 42 bits, each in its own register, with a
+ * packet in each of the 8 lanes. Products of limbs come as their low 52 bits and the bits above;
+ * both are summed over all blocks of a step, and carried once.
+ *
+ * Texts are aligned at their ends: the step before the last one is the same for all lanes, and
+ * what a shorter one lacks in front are blocks of zero (without the bit that marks a block), which
+ * leave a sum of zero as it is. So lanes differ only in the masks of their loads.
+ */
+#include "crypto/poly1305_avx512.h"
+
+#include <immintrin.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#define BLOCK_LEN 16
+#define STEP_BLOCKS 4
+#define STEP_LEN 64
+#define SETS_MAX 2
+
+/* The number of steps from which on higher powers of r pay for their making. */
+#define STEPS_FOR_2 2
+#define STEPS_FOR_4 8
+
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+
+/* A number; limb 0 is the lowest one. */
+struct number {
+	__m512i limb[3];
+};
+
+/* A number to multiply by. What a product has at 2^132 and above comes back times 20 (5 * 4). */
+struct factor {
+	__m512i limb[3];
+	__m512i limb_20[3]; /* 1 and 2 only */
+};
+
+/* Sums of the low and of the high parts of products, by the limb of their weight. */
+struct sums {
+	__m512i low[3];
+	__m512i high[3];
+};
+
+/* One set at work. */
+struct lanes {
+	struct number sum;
+	struct factor power[STEP_BLOCKS]; /* r, r^2, r^3, r^4 */
+	__m512i pad; /* zero bytes in front of each text, whole blocks */
+	ptrdiff_t pads[POLY1305_LANES]; /* the same */
+	const struct poly1305_set *set;
+};
+
+ALWAYS_INLINE __m512i
+ones(unsigned bits)
+{
+	return _mm512_set1_epi64((long long)((UINT64_C(1) << bits) - 1));
+}
+
+/* The 128-bit integers high:low as limbs. */
+ALWAYS_INLINE struct number
+number_of(__m512i low, __m512i high)
+{
+	struct number n;
+
+	n.limb[0] = _mm512_and_si512(low, ones(44));
+	n.limb[1] = _mm512_and_si512(
+	        _mm512_or_si512(_mm512_srli_epi64(low, 44), _mm512_slli_epi64(high, 20)), ones(44));
+	n.limb[2] = _mm512_srli_epi64(high, 24);
+	return n;
+}
+
+ALWAYS_INLINE struct number
+add(struct number a, struct number b)
+{
+	for (unsigned i = 0; i < 3; i++)
+		a.limb[i] = _mm512_add_epi64(a.limb[i], b.limb[i]);
+	return a;
+}
+
+ALWAYS_INLINE __m512i
+times(__m512i a, long long n)
+{
+	return _mm512_madd52lo_epu64(_mm512_setzero_si512(), a, _mm512_set1_epi64(n));
+}
+
+ALWAYS_INLINE struct factor
+factor_of(struct number n)
+{
+	struct factor f = {.limb = {n.limb[0], n.limb[1], n.limb[2]}};
+
+	f.limb_20[1] = times(n.limb[1], 20);
+	f.limb_20[2] = times(n.limb[2], 20);
+	return f;
+}
+
+ALWAYS_INLINE void
+sums_product(struct sums *sums, unsigned limb, __m512i a, __m512i b)
+{
+	sums->low[limb] = _mm512_madd52lo_epu64(sums->low[limb], a, b);
+	sums->high[limb] = _mm512_madd52hi_epu64(sums->high[limb], a, b);
+}
+
+/* sums += n * f. Neighbours go to different sums, so that none waits for the one before. */
+ALWAYS_INLINE void
+sums_add(struct sums *sums, struct number n, const struct factor *f)
+{
+	sums_product(sums, 0, n.limb[0], f->limb[0]);
+	sums_product(sums, 1, n.limb[0], f->limb[1]);
+	sums_product(sums, 2, n.limb[0], f->limb[2]);
+	sums_product(sums, 0, n.limb[1], f->limb_20[2]);
+	sums_product(sums, 1, n.limb[1], f->limb[0]);
+	sums_product(sums, 2, n.limb[1], f->limb[1]);
+	sums_product(sums, 0, n.limb[2], f->limb_20[1]);
+	sums_product(sums, 1, n.limb[2], f->limb_20[2]);
+	sums_product(sums, 2, n.limb[2], f->limb[0]);
+}
+
+/*
+ * Carries. A limb of `n` in sums_add is below 2^46 (a result of this plus a block), a factor's
+ * below 2^44 + 2^11, so times 20 below 2^49. A low part is below 2^52 and a high one below 2^43; of
+ * at most 12 each the sums stay below 2^56 and 2^47. High parts weigh 2^52, that is, 2^8 of the
+ * next limb; those of limb 2 weigh 2^140 = 2^10 * 2^130, and come back times 5. In limb 2 the high
+ * parts are below 2^38 each (no factor 20), so what comes back is below 2^42 * 2^10 * 5 < 2^55:
+ * one more carry, of less than 2^11, leaves limbs below 2^44, 2^44 + 2^11 and 2^42.
+ */
+ALWAYS_INLINE struct number
+reduce(const struct sums *sums)
+{
+	struct number n;
+	__m512i carry;
+
+	n.limb[0] = _mm512_and_si512(sums->low[0], ones(44));
+	carry = _mm512_add_epi64(
+	        _mm512_srli_epi64(sums->low[0], 44), _mm512_slli_epi64(sums->high[0], 8));
+	carry = _mm512_add_epi64(sums->low[1], carry);
+	n.limb[1] = _mm512_and_si512(carry, ones(44));
+	carry = _mm512_add_epi64(
+	        _mm512_srli_epi64(carry, 44), _mm512_slli_epi64(sums->high[1], 8));
+	carry = _mm512_add_epi64(sums->low[2], carry);
+	n.limb[2] = _mm512_and_si512(carry, ones(42));
+	carry = _mm512_add_epi64(
+	        _mm512_srli_epi64(carry, 42), _mm512_slli_epi64(sums->high[2], 10));
+	carry = _mm512_add_epi64(carry, _mm512_slli_epi64(carry, 2));
+	n.limb[0] = _mm512_add_epi64(n.limb[0], carry);
+	n.limb[1] = _mm512_add_epi64(n.limb[1], _mm512_srli_epi64(n.limb[0], 44));
+	n.limb[0] = _mm512_and_si512(n.limb[0], ones(44));
+	return n;
+}
+
+ALWAYS_INLINE struct number
+multiply(struct number n, const struct factor *f)
+{
+	struct sums sums = {0};
+
+	sums_add(&sums, n, f);
+	return reduce(&sums);
+}
+
+/* Eight words of keys, as 64-bit integers. */
+ALWAYS_INLINE __m512i
+key_word(const struct poly1305_set *set, unsigned word)
+{
+	return _mm512_cvtepu32_epi64(
+	        _mm256_load_si256((const __m256i *)&set->keys->word[word][set->first_lane]));
+}
+
+ALWAYS_INLINE __m512i
+key_half(const struct poly1305_set *set, unsigned word)
+{
+	return _mm512_or_si512(
+	        key_word(set, word), _mm512_slli_epi64(key_word(set, word + 1), 32));
+}
+
+/* 64 bytes of a text from `at`, which may lie before its start, zeros where it has none. */
+ALWAYS_INLINE __m512i
+row_masked(const uint8_t *data, ptrdiff_t at, ptrdiff_t len)
+{
+	__mmask64 bytes = UINT64_MAX;
+
+	if (at <= -STEP_LEN || at >= len)
+		return _mm512_setzero_si512();
+	if (at < 0)
+		bytes <<= -at;
+	if (len - at < STEP_LEN)
+		bytes &= UINT64_MAX >> (STEP_LEN - (len - at));
+	/* By integers: a pointer must not point before its object, though a masked load may. */
+	return _mm512_maskz_loadu_epi8(bytes, (const void *)((intptr_t)data + at));
+}
+
+/*
+ * Rows of 64 bytes, one of each text, become the limbs of four blocks of 8 texts. `at` is the
+ * offset of the step if all texts had the longest's length.
+ */
+ALWAYS_INLINE void
+step_load(struct number blocks[STEP_BLOCKS], const struct lanes *lanes, ptrdiff_t at, bool masked)
+{
+	const __m512i mark = _mm512_set1_epi64(1LL << 40);
+	__m512i row[POLY1305_LANES];
+	__m512i low[4]; /* low halves of blocks; pairs of texts side by side */
+	__m512i high[4];
+
+	for (unsigned i = 0; i < POLY1305_LANES; i++) {
+		const uint8_t *data = lanes->set->data[i];
+		ptrdiff_t from = at - lanes->pads[i];
+
+		row[i] = masked ? row_masked(data, from, lanes->set->len[i])
+		                : _mm512_loadu_si512(data + from);
+	}
+	for (unsigned i = 0; i < 4; i++) {
+		low[i] = _mm512_unpacklo_epi64(row[2 * i], row[2 * i + 1]);
+		high[i] = _mm512_unpackhi_epi64(row[2 * i], row[2 * i + 1]);
+	}
+	/* What remains is to transpose 4 by 4 pairs: block k of pair i is piece k of low[i]. */
+	for (unsigned half = 0; half < 2; half++) {
+		const __m512i *in = half == 0 ? low : high;
+		__m512i even01 = _mm512_shuffle_i64x2(in[0], in[1], 0x88);
+		__m512i odd01 = _mm512_shuffle_i64x2(in[0], in[1], 0xdd);
+		__m512i even23 = _mm512_shuffle_i64x2(in[2], in[3], 0x88);
+		__m512i odd23 = _mm512_shuffle_i64x2(in[2], in[3], 0xdd);
+
+		blocks[0].limb[half] = _mm512_shuffle_i64x2(even01, even23, 0x88);
+		blocks[1].limb[half] = _mm512_shuffle_i64x2(odd01, odd23, 0x88);
+		blocks[2].limb[half] = _mm512_shuffle_i64x2(even01, even23, 0xdd);
+		blocks[3].limb[half] = _mm512_shuffle_i64x2(odd01, odd23, 0xdd);
+	}
+	for (unsigned k = 0; k < STEP_BLOCKS; k++) {
+		__m512i marked = mark;
+
+		if (masked)
+			marked = _mm512_maskz_mov_epi64(
+			        _mm512_cmple_epi64_mask(lanes->pad,
+			                _mm512_set1_epi64(at + (ptrdiff_t)k * BLOCK_LEN)),
+			        mark);
+		blocks[k] = number_of(blocks[k].limb[0], blocks[k].limb[1]);
+		blocks[k].limb[2] = _mm512_or_si512(blocks[k].limb[2], marked);
+	}
+}
+
+/* Takes blocks from, from + 1, ... of a step into the sums, `width` of them by one reduction. */
+ALWAYS_INLINE void
+blocks_absorb(struct lanes lanes[], unsigned sets, struct number blocks[][STEP_BLOCKS],
+        unsigned from, unsigned width)
+{
+	struct sums sums[SETS_MAX] = {0};
+
+	for (unsigned set = 0; set < sets; set++)
+		blocks[set][from] = add(blocks[set][from], lanes[set].sum);
+	for (unsigned i = 0; i < width; i++)
+		for (unsigned set = 0; set < sets; set++)
+			sums_add(&sums[set], blocks[set][from + i],
+			        &lanes[set].power[width - 1 - i]);
+	for (unsigned set = 0; set < sets; set++)
+		lanes[set].sum = reduce(&sums[set]);
+}
+
+/* One step, of which the blocks from `from` on count; `width` is 1, 2 or 4. */
+ALWAYS_INLINE void
+step(struct lanes lanes[], unsigned sets, ptrdiff_t at, bool masked, unsigned from, unsigned width)
+{
+	struct number blocks[SETS_MAX][STEP_BLOCKS];
+
+	for (unsigned set = 0; set < sets; set++)
+		step_load(blocks[set], &lanes[set], at, masked);
+	if (width == 4 && from == 0) {
+		blocks_absorb(lanes, sets, blocks, 0, 4);
+	} else if (width >= 2) {
+		if (from == 0)
+			blocks_absorb(lanes, sets, blocks, 0, 2);
+		if (from == 1)
+			blocks_absorb(lanes, sets, blocks, 1, 1);
+		if (from <= 2)
+			blocks_absorb(lanes, sets, blocks, 2, 2);
+		else
+			blocks_absorb(lanes, sets, blocks, 3, 1);
+	} else {
+		if (from <= 0)
+			blocks_absorb(lanes, sets, blocks, 0, 1);
+		if (from <= 1)
+			blocks_absorb(lanes, sets, blocks, 1, 1);
+		if (from <= 2)
+			blocks_absorb(lanes, sets, blocks, 2, 1);
+		blocks_absorb(lanes, sets, blocks, 3, 1);
+	}
+}
+
+ALWAYS_INLINE void
+lanes_init(struct lanes *lanes, const struct poly1305_set *set, unsigned steps, unsigned width)
+{
+	const __m512i clamp_low = _mm512_set1_epi64(0x0ffffffc0fffffff);
+	const __m512i clamp_high = _mm512_set1_epi64(0x0ffffffc0ffffffc);
+	struct factor *power = lanes->power;
+	struct number n = number_of(_mm512_and_si512(key_half(set, 0), clamp_low),
+	        _mm512_and_si512(key_half(set, 2), clamp_high));
+
+	lanes->sum = (struct number){0};
+	lanes->set = set;
+	power[0] = factor_of(n);
+	if (width >= 2) {
+		n = multiply(n, &power[0]);
+		power[1] = factor_of(n);
+	}
+	if (width >= 4) {
+		power[2] = factor_of(multiply(n, &power[0]));
+		power[3] = factor_of(multiply(n, &power[1]));
+	}
+	for (unsigned i = 0; i < POLY1305_LANES; i++) {
+		ptrdiff_t blocks = (set->len[i] + BLOCK_LEN - 1) / BLOCK_LEN;
+
+		lanes->pads[i] = (ptrdiff_t)steps * STEP_LEN - blocks * BLOCK_LEN;
+	}
+	lanes->pad = _mm512_loadu_si512(lanes->pads);
+}
+
+/* The sum in full, modulo 2^130 - 5, plus s, modulo 2^128. */
+ALWAYS_INLINE void
+lanes_finish(const struct lanes *lanes)
+{
+	__m512i h0 = lanes->sum.limb[0];
+	__m512i h1 = lanes->sum.limb[1];
+	__m512i h2 = lanes->sum.limb[2];
+	__m512i g0, g1, g2, low, high;
+	__m512i s_low = key_half(lanes->set, 4);
+	__m512i s_high = key_half(lanes->set, 6);
+	__mmask8 below;
+
+	h2 = _mm512_add_epi64(h2, _mm512_srli_epi64(h1, 44));
+	h1 = _mm512_and_si512(h1, ones(44));
+	h0 = _mm512_add_epi64(h0, times(_mm512_srli_epi64(h2, 42), 5));
+	h2 = _mm512_and_si512(h2, ones(42));
+	h1 = _mm512_add_epi64(h1, _mm512_srli_epi64(h0, 44));
+	h0 = _mm512_and_si512(h0, ones(44));
+	h2 = _mm512_add_epi64(h2, _mm512_srli_epi64(h1, 44));
+	h1 = _mm512_and_si512(h1, ones(44));
+	/* Now h <= 2^130 < 2p: h - p = h + 5 - 2^130 is the result unless it is below zero. */
+	g0 = _mm512_add_epi64(h0, _mm512_set1_epi64(5));
+	g1 = _mm512_add_epi64(h1, _mm512_srli_epi64(g0, 44));
+	g2 = _mm512_add_epi64(h2, _mm512_srli_epi64(g1, 44));
+	g2 = _mm512_sub_epi64(g2, _mm512_set1_epi64(1LL << 42));
+	below = _mm512_cmplt_epi64_mask(g2, _mm512_setzero_si512());
+	h0 = _mm512_mask_mov_epi64(_mm512_and_si512(g0, ones(44)), below, h0);
+	h1 = _mm512_mask_mov_epi64(_mm512_and_si512(g1, ones(44)), below, h1);
+	h2 = _mm512_mask_mov_epi64(g2, below, h2);
+	low = _mm512_or_si512(h0, _mm512_slli_epi64(h1, 44));
+	high = _mm512_or_si512(_mm512_srli_epi64(h1, 20), _mm512_slli_epi64(h2, 24));
+	low = _mm512_add_epi64(low, s_low);
+	high = _mm512_add_epi64(high, s_high);
+	high = _mm512_mask_add_epi64(
+	        high, _mm512_cmplt_epu64_mask(low, s_low), high, _mm512_set1_epi64(1));
+	_mm512_store_si512(lanes->set->low, low);
+	_mm512_store_si512(lanes->set->high, high);
+}
+
+/* The two lengths as a block: none, and that of the text, which is the high half. */
+ALWAYS_INLINE void
+lengths_absorb(struct lanes lanes[], unsigned sets)
+{
+	for (unsigned set = 0; set < sets; set++) {
+		__m512i len = _mm512_cvtepu32_epi64(
+		        _mm256_load_si256((const __m256i *)lanes[set].set->len));
+		struct number block = {{_mm512_setzero_si512(), _mm512_slli_epi64(len, 20),
+		        _mm512_set1_epi64(1LL << 40)}};
+
+		lanes[set].sum =
+		        multiply(add(lanes[set].sum, block), &lanes[set].power[0]);
+	}
+}
+
+/* What the lengths of all sets say together. */
+struct shape {
+	unsigned steps;
+	unsigned skipped; /* blocks of the first step that no text has */
+	unsigned even; /* the first step that every text has in full, but for its end */
+	bool ragged; /* some text ends inside a block */
+};
+
+ALWAYS_INLINE struct shape
+shape_of(const struct poly1305_set sets[], unsigned count)
+{
+	struct shape shape = {0};
+	uint32_t longest = 0;
+	uint32_t shortest = UINT32_MAX;
+	uint32_t ends = 0;
+	uint32_t blocks;
+
+	for (unsigned set = 0; set < count; set++) {
+		for (unsigned i = 0; i < POLY1305_LANES; i++) {
+			uint32_t len = sets[set].len[i];
+
+			longest = len > longest ? len : longest;
+			shortest = len < shortest ? len : shortest;
+			ends |= len;
+		}
+	}
+	blocks = (longest + BLOCK_LEN - 1) / BLOCK_LEN;
+	shape.steps = (blocks + STEP_BLOCKS - 1) / STEP_BLOCKS;
+	shape.skipped = shape.steps * STEP_BLOCKS - blocks;
+	shape.even = shape.steps - (shortest + BLOCK_LEN - 1) / STEP_LEN;
+	shape.ragged = ends % BLOCK_LEN != 0;
+	return shape;
+}
+
+/* The tags of `count` sets, by `width` blocks to a reduction; both are constants. */
+ALWAYS_INLINE void
+run_width(const struct poly1305_set sets[], unsigned count, const struct shape *shape, unsigned width)
+{
+	struct lanes lanes[SETS_MAX];
+
+	for (unsigned set = 0; set < count; set++)
+		lanes_init(&lanes[set], &sets[set], shape->steps, width);
+	for (unsigned i = 0; i < shape->steps; i++) {
+		ptrdiff_t at = (ptrdiff_t)i * STEP_LEN;
+
+		if (i < shape->even || (shape->ragged && i + 1 == shape->steps))
+			step(lanes, count, at, true, i == 0 ? shape->skipped : 0, width);
+		else
+			step(lanes, count, at, false, 0, width);
+	}
+	lengths_absorb(lanes, count);
+	for (unsigned set = 0; set < count; set++)
+		lanes_finish(&lanes[set]);
+}
+
+ALWAYS_INLINE void
+run(const struct poly1305_set sets[], unsigned count)
+{
+	struct shape shape = shape_of(sets, count);
+
+	if (shape.steps < STEPS_FOR_2)
+		run_width(sets, count, &shape, 1);
+	else if (shape.steps < STEPS_FOR_4)
+		run_width(sets, count, &shape, 2);
+	else
+		run_width(sets, count, &shape, 4);
+}
+
+void
+poly1305_avx512_x8(const struct poly1305_set *set)
+{
+	run(set, 1);
+}
+
+void
+poly1305_avx512_x16(const struct poly1305_set sets[2])
+{
+	run(sets, 2);
+}
