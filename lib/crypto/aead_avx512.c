@@ -9,7 +9,7 @@
  *  2. Key stream in units of 16 blocks, two units to a call of the 32-lane kernel. As long as
  *     most packets of a group have a block j, their blocks j are a unit as the lanes stand; what
  *     is left over, of any packets and blocks, fills mixed units.
- *  3. Poly1305 in sets of 8 packets, two sets to a call if they are of like lengths.
+ *  3. Poly1305 in sets of 8 packets.
  * Sealing is 1, 2, 3; opening 1, 3, 2, so that nothing is decrypted that is not authentic. With
  * up to 16 packets, the second half of the kernel's lanes makes the first unit of key stream in
  * step 1 already; when opening, it waits for the tags.
@@ -321,8 +321,7 @@ make_tags(struct aead_avx512 *avx512)
 		struct poly1305_set sets[2];
 
 		sets[0] = set_of(avx512, first);
-		/* Two at once take less than twice one, but both the longer one's time. */
-		if (second < half->count && half->len[second] >= half->len[first] / 4 * 3) {
+		if (second < half->count && half->len[first] <= POLY1305_SHORT) {
 			sets[1] = set_of(avx512, second);
 			poly1305_avx512_x16(sets);
 			first = second;

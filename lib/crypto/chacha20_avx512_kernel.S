@@ -45,39 +45,35 @@
 #define XOR_B(d, s)	vpxord B##d, B##d, B##s;
 #define ROL_B(d, n)	vprold B##d, B##d, n;
 
-/* One step for all four columns (or diagonals) of one state. */
-#define ADD_4(S, d0, d1, d2, d3, s0, s1, s2, s3) \
-	ADD_##S(d0, s0) ADD_##S(d1, s1) ADD_##S(d2, s2) ADD_##S(d3, s3)
-#define XOR_4(S, d0, d1, d2, d3, s0, s1, s2, s3) \
-	XOR_##S(d0, s0) XOR_##S(d1, s1) XOR_##S(d2, s2) XOR_##S(d3, s3)
-#define ROL_4(S, d0, d1, d2, d3, n) \
-	ROL_##S(d0, n) ROL_##S(d1, n) ROL_##S(d2, n) ROL_##S(d3, n)
-
 /*
- * Four quarter rounds of one state, as one list of steps. BOTH runs each step for A and then for
- * B: eight operations that need nothing of each other stand between a result and its use.
+ * A third of a quarter round, "x += y; z = (z ^ x) <<< n", on four columns (or diagonals) of one
+ * state, and of both. With both, B follows one operation behind A: rotations, for which there
+ * are fewer ports than for the rest, then come mixed with XORs, and eight operations that need
+ * nothing of each other stand between a result and its use.
  */
-#define ONE(STEP, ...)	STEP(A, __VA_ARGS__)
-#define BOTH(STEP, ...)	STEP(A, __VA_ARGS__) STEP(B, __VA_ARGS__)
+#define THIRD_1(x0, x1, x2, x3, y0, y1, y2, y3, z0, z1, z2, z3, n) \
+	ADD_A(x0, y0) ADD_A(x1, y1) ADD_A(x2, y2) ADD_A(x3, y3) \
+	XOR_A(z0, x0) XOR_A(z1, x1) XOR_A(z2, x2) XOR_A(z3, x3) \
+	ROL_A(z0, n) ROL_A(z1, n) ROL_A(z2, n) ROL_A(z3, n)
 
-#define QUARTERS(DO, a0, a1, a2, a3, b0, b1, b2, b3, c0, c1, c2, c3, d0, d1, d2, d3) \
-	DO(ADD_4, a0, a1, a2, a3, b0, b1, b2, b3) \
-	DO(XOR_4, d0, d1, d2, d3, a0, a1, a2, a3) \
-	DO(ROL_4, d0, d1, d2, d3, 16) \
-	DO(ADD_4, c0, c1, c2, c3, d0, d1, d2, d3) \
-	DO(XOR_4, b0, b1, b2, b3, c0, c1, c2, c3) \
-	DO(ROL_4, b0, b1, b2, b3, 12) \
-	DO(ADD_4, a0, a1, a2, a3, b0, b1, b2, b3) \
-	DO(XOR_4, d0, d1, d2, d3, a0, a1, a2, a3) \
-	DO(ROL_4, d0, d1, d2, d3, 8) \
-	DO(ADD_4, c0, c1, c2, c3, d0, d1, d2, d3) \
-	DO(XOR_4, b0, b1, b2, b3, c0, c1, c2, c3) \
-	DO(ROL_4, b0, b1, b2, b3, 7)
+#define THIRD_2(x0, x1, x2, x3, y0, y1, y2, y3, z0, z1, z2, z3, n) \
+	ADD_A(x0, y0) ADD_A(x1, y1) ADD_A(x2, y2) ADD_A(x3, y3) \
+	ADD_B(x0, y0) XOR_A(z0, x0) ADD_B(x1, y1) XOR_A(z1, x1) \
+	ADD_B(x2, y2) XOR_A(z2, x2) ADD_B(x3, y3) XOR_A(z3, x3) \
+	XOR_B(z0, x0) ROL_A(z0, n) XOR_B(z1, x1) ROL_A(z1, n) \
+	XOR_B(z2, x2) ROL_A(z2, n) XOR_B(z3, x3) ROL_A(z3, n) \
+	ROL_B(z0, n) ROL_B(z1, n) ROL_B(z2, n) ROL_B(z3, n)
+
+#define QUARTERS(THIRD, a0, a1, a2, a3, b0, b1, b2, b3, c0, c1, c2, c3, d0, d1, d2, d3) \
+	THIRD(a0, a1, a2, a3, b0, b1, b2, b3, d0, d1, d2, d3, 16) \
+	THIRD(c0, c1, c2, c3, d0, d1, d2, d3, b0, b1, b2, b3, 12) \
+	THIRD(a0, a1, a2, a3, b0, b1, b2, b3, d0, d1, d2, d3, 8) \
+	THIRD(c0, c1, c2, c3, d0, d1, d2, d3, b0, b1, b2, b3, 7)
 
 /* A column round, and a round on the diagonals: in this form the same with other words named. */
-#define DOUBLE_ROUND(DO) \
-	QUARTERS(DO, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15) \
-	QUARTERS(DO, 0, 1, 2, 3, 5, 6, 7, 4, 10, 11, 8, 9, 15, 12, 13, 14)
+#define DOUBLE_ROUND(THIRD) \
+	QUARTERS(THIRD, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15) \
+	QUARTERS(THIRD, 0, 1, 2, 3, 5, 6, 7, 4, 10, 11, 8, 9, 15, 12, 13, 14)
 
 /*
  * The initial state from memory: "expa" "nd 3" "2-by" "te k", the keys of the blocks, their
@@ -168,7 +164,7 @@
 	mov eax, 10
 	.p2align 6
 0:
-	DOUBLE_ROUND(BOTH)
+	DOUBLE_ROUND(THIRD_2)
 	dec eax
 	jnz 0b
 	FINISH rdi, rdx, rcx, WORDS_A
@@ -181,7 +177,7 @@
 	mov eax, 10
 	.p2align 6
 0:
-	DOUBLE_ROUND(ONE)
+	DOUBLE_ROUND(THIRD_1)
 	dec eax
 	jnz 0b
 	FINISH rdi, rsi, rdx, WORDS_A

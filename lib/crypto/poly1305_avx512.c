@@ -22,8 +22,7 @@
 #define STEP_LEN 64
 #define SETS_MAX 2
 
-/* The number of steps from which on higher powers of r pay for their making. */
-#define STEPS_FOR_2 2
+/* The number of steps from which on the higher powers of r pay for their making. */
 #define STEPS_FOR_4 8
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
@@ -247,12 +246,14 @@ blocks_absorb(struct lanes lanes[], unsigned sets, struct number blocks[][STEP_B
 {
 	struct sums sums[SETS_MAX] = {0};
 
-	for (unsigned set = 0; set < sets; set++)
-		blocks[set][from] = add(blocks[set][from], lanes[set].sum);
-	for (unsigned i = 0; i < width; i++)
+	/* The first block last: it is the one that waits for the step before. */
+	for (unsigned i = 1; i < width; i++)
 		for (unsigned set = 0; set < sets; set++)
 			sums_add(&sums[set], blocks[set][from + i],
 			        &lanes[set].power[width - 1 - i]);
+	for (unsigned set = 0; set < sets; set++)
+		sums_add(&sums[set], add(blocks[set][from], lanes[set].sum),
+		        &lanes[set].power[width - 1]);
 	for (unsigned set = 0; set < sets; set++)
 		lanes[set].sum = reduce(&sums[set]);
 }
@@ -424,27 +425,21 @@ run_width(const struct poly1305_set sets[], unsigned count, const struct shape *
 		lanes_finish(&lanes[set]);
 }
 
-ALWAYS_INLINE void
-run(const struct poly1305_set sets[], unsigned count)
-{
-	struct shape shape = shape_of(sets, count);
-
-	if (shape.steps < STEPS_FOR_2)
-		run_width(sets, count, &shape, 1);
-	else if (shape.steps < STEPS_FOR_4)
-		run_width(sets, count, &shape, 2);
-	else
-		run_width(sets, count, &shape, 4);
-}
-
 void
 poly1305_avx512_x8(const struct poly1305_set *set)
 {
-	run(set, 1);
+	struct shape shape = shape_of(set, 1);
+
+	if (shape.steps < STEPS_FOR_4)
+		run_width(set, 1, &shape, 2);
+	else
+		run_width(set, 1, &shape, 4);
 }
 
 void
 poly1305_avx512_x16(const struct poly1305_set sets[2])
 {
-	run(sets, 2);
+	struct shape shape = shape_of(sets, 2);
+
+	run_width(sets, 2, &shape, 1);
 }

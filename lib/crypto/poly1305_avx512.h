@@ -8,6 +8,7 @@
 #include "crypto/chacha20_avx512.h"
 
 #define POLY1305_LANES 8
+#define POLY1305_SHORT 64
 
 /* The packets of one set of lanes. */
 struct poly1305_set {
@@ -25,5 +26,8 @@ struct poly1305_set {
  */
 void poly1305_avx512_x8(const struct poly1305_set *set);
 
-/* poly1305_avx512_x16 does two sets side by side, each in the time of the longest of both. */
+/*
+ * poly1305_avx512_x16 does two sets, each in the time of the longest of both. It is the faster one
+ * for texts of up to POLY1305_SHORT bytes: a set alone would wait for its own reductions.
+ */
 void poly1305_avx512_x16(const struct poly1305_set sets[2]);
