@@ -24,6 +24,7 @@
 #include <immintrin.h>
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,7 +36,7 @@
 /* Sixteen blocks of key stream to come, and what they are for. */
 struct unit {
 	const struct chacha20_lanes *lanes;
-	struct chacha20_lanes mixed; /* where `lanes` points, if they had to be picked */
+	struct chacha20_lanes *mixed; /* where `lanes` points, if they had to be picked */
 	_Alignas(64) uint32_t packet[CHACHA20_LANES]; /* whose block is in each lane */
 	struct chacha20_targets targets;
 };
@@ -47,6 +48,7 @@ struct stream {
 	uint32_t direct_end[GROUPS_MAX]; /* the first block that is left to mixed units */
 	unsigned packet; /* of the next block in a mixed unit */
 	uint32_t packet_block;
+	bool mixed; /* there were mixed units */
 };
 
 /* Up to 32 packets at work, longest first. Lanes beyond `count` have no text and some key. */
@@ -56,19 +58,23 @@ struct half {
 	uint8_t index[HALF_MAX]; /* in the caller's array */
 	_Alignas(64) uint8_t *data[HALF_MAX];
 	_Alignas(64) uint32_t len[HALF_MAX];
+	struct stream stream;
+	/* From here to the end is secret. */
 	_Alignas(64) uint64_t tag_low[HALF_MAX];
 	_Alignas(64) uint64_t tag_high[HALF_MAX];
 	struct chacha20_lanes lanes[GROUPS_MAX];
-	struct stream stream;
+	/* Block 0 of both groups; if there is one only, the second has the first unit's stream. */
+	struct chacha20_columns keys[GROUPS_MAX];
 };
 
 struct aead_avx512 {
-	struct half half;
 	struct unit units[2];
 	struct chacha20_counters counters[2];
-	/* Block 0 of both groups; if there is one only, the second has the first unit's stream. */
-	struct chacha20_columns keys[GROUPS_MAX];
+	struct half half;
+	bool crypted; /* crypt() had anything to do */
+	/* Secret as well, but not used by every call. */
 	struct chacha20_columns columns[2];
+	struct chacha20_lanes mixed[2];
 };
 
 struct aead_avx512 *
@@ -76,8 +82,11 @@ aead_avx512_create(void)
 {
 	struct aead_avx512 *avx512 = aligned_alloc(64, sizeof(*avx512));
 
-	if (avx512 != NULL)
-		memset(avx512, 0, sizeof(*avx512));
+	if (avx512 == NULL)
+		return NULL;
+	memset(avx512, 0, sizeof(*avx512));
+	avx512->units[0].mixed = &avx512->mixed[0];
+	avx512->units[1].mixed = &avx512->mixed[1];
 	return avx512;
 }
 
@@ -214,8 +223,9 @@ unit_mixed(struct unit *unit, struct chacha20_counters *counters, struct half *h
 		unit->packet[lane] = 0;
 		counters->lane[lane] = 0;
 	}
-	chacha20_avx512_pick(&unit->mixed, half->lanes, unit->packet);
-	unit->lanes = &unit->mixed;
+	chacha20_avx512_pick(unit->mixed, half->lanes, unit->packet);
+	unit->lanes = unit->mixed;
+	stream->mixed = true;
 	return true;
 }
 
@@ -263,13 +273,13 @@ make_keys(struct aead_avx512 *avx512)
 	if (half->groups == 2) {
 		memset(&avx512->counters[1], 0, sizeof(avx512->counters[1]));
 		chacha20_avx512_x32(
-		        &half->lanes[0], &half->lanes[1], avx512->counters, avx512->keys);
+		        &half->lanes[0], &half->lanes[1], avx512->counters, half->keys);
 	} else if (unit_next(&avx512->units[0], &avx512->counters[1], half)) {
 		ahead = true;
 		chacha20_avx512_x32(&half->lanes[0], avx512->units[0].lanes, avx512->counters,
-		        avx512->keys);
+		        half->keys);
 	} else {
-		chacha20_avx512_x16(&half->lanes[0], &avx512->counters[0], &avx512->keys[0]);
+		chacha20_avx512_x16(&half->lanes[0], &avx512->counters[0], &half->keys[0]);
 	}
 	return ahead;
 }
@@ -281,7 +291,9 @@ crypt(struct aead_avx512 *avx512)
 	struct half *half = &avx512->half;
 	struct unit *units = avx512->units;
 
+	avx512->crypted = false;
 	while (unit_next(&units[0], &avx512->counters[0], half)) {
+		avx512->crypted = true;
 		if (!unit_next(&units[1], &avx512->counters[1], half)) {
 			chacha20_avx512_x16(
 			        units[0].lanes, &avx512->counters[0], &avx512->columns[0]);
@@ -295,39 +307,23 @@ crypt(struct aead_avx512 *avx512)
 	}
 }
 
-static inline struct poly1305_set
-set_of(struct aead_avx512 *avx512, unsigned first)
-{
-	struct half *half = &avx512->half;
-
-	return (struct poly1305_set){
-	        .data = &half->data[first],
-	        .len = &half->len[first],
-	        .keys = &avx512->keys[first / CHACHA20_LANES],
-	        .first_lane = first % CHACHA20_LANES,
-	        .low = &half->tag_low[first],
-	        .high = &half->tag_high[first],
-	};
-}
-
 /* Makes the tags of what lies in the buffers now. */
 static void
 make_tags(struct aead_avx512 *avx512)
 {
-	const struct half *half = &avx512->half;
+	struct half *half = &avx512->half;
 
 	for (unsigned first = 0; first < half->count; first += POLY1305_LANES) {
-		unsigned second = first + POLY1305_LANES;
-		struct poly1305_set sets[2];
+		struct poly1305_set set = {
+		        .data = &half->data[first],
+		        .len = &half->len[first],
+		        .keys = &half->keys[first / CHACHA20_LANES],
+		        .first_lane = first % CHACHA20_LANES,
+		        .low = &half->tag_low[first],
+		        .high = &half->tag_high[first],
+		};
 
-		sets[0] = set_of(avx512, first);
-		if (second < half->count && half->len[first] <= POLY1305_SHORT) {
-			sets[1] = set_of(avx512, second);
-			poly1305_avx512_x16(sets);
-			first = second;
-		} else {
-			poly1305_avx512_x8(sets);
-		}
+		poly1305_avx512(&set);
 	}
 }
 
@@ -351,10 +347,10 @@ compare_tags(const struct half *half)
 static void
 half_seal(struct aead_avx512 *avx512)
 {
-	const struct half *half = &avx512->half;
+	struct half *half = &avx512->half;
 
 	if (make_keys(avx512))
-		chacha20_avx512_xor(&avx512->keys[1], &avx512->units[0].targets);
+		chacha20_avx512_xor(&half->keys[1], &avx512->units[0].targets);
 	crypt(avx512);
 	make_tags(avx512);
 	for (unsigned i = 0; i < half->count; i++) {
@@ -381,19 +377,31 @@ half_open(struct aead_avx512 *avx512)
 	}
 	if (ahead) {
 		unit_restrict(&avx512->units[0], authentic);
-		chacha20_avx512_xor(&avx512->keys[1], &avx512->units[0].targets);
+		chacha20_avx512_xor(&half->keys[1], &avx512->units[0].targets);
 	}
 	crypt(avx512);
 	return result;
 }
 
-/* Zeros what was secret in the context, and what calls have left beneath this one. */
-static void
-wipe(struct aead_avx512 *avx512)
+/* Zeros `len` bytes; the compiler cannot know that nobody looks. */
+static inline void
+zero(void *secret, size_t len)
 {
-	memset(avx512, 0, sizeof(*avx512));
-	__asm__ volatile("" : : "r"(avx512) : "memory");
-	avx512_clear();
+	memset(secret, 0, len);
+	__asm__ volatile("" : : "r"(secret) : "memory");
+}
+
+/* Zeros what half_seal or half_open has left in the context. */
+static inline void
+half_wipe(struct aead_avx512 *avx512)
+{
+	struct half *half = &avx512->half;
+
+	zero(half->tag_low, sizeof(*half) - offsetof(struct half, tag_low));
+	if (avx512->crypted)
+		zero(avx512->columns, sizeof(avx512->columns));
+	if (half->stream.mixed)
+		zero(avx512->mixed, sizeof(avx512->mixed));
 }
 
 uint64_t
@@ -407,8 +415,9 @@ aead_avx512_seal(struct aead_avx512 *avx512, const struct aead_packet packets[],
 
 		half_init(&avx512->half, packets, order + first, rest < HALF_MAX ? rest : HALF_MAX);
 		half_seal(avx512);
+		half_wipe(avx512);
 	}
-	wipe(avx512);
+	avx512_clear();
 	return UINT64_MAX >> (AEAD_BATCH_MAX - count);
 }
 
@@ -424,7 +433,8 @@ aead_avx512_open(struct aead_avx512 *avx512, const struct aead_packet packets[],
 
 		half_init(&avx512->half, packets, order + first, rest < HALF_MAX ? rest : HALF_MAX);
 		authentic |= half_open(avx512);
+		half_wipe(avx512);
 	}
-	wipe(avx512);
+	avx512_clear();
 	return authentic;
 }

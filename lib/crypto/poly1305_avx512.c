@@ -20,7 +20,6 @@
 #define BLOCK_LEN 16
 #define STEP_BLOCKS 4
 #define STEP_LEN 64
-#define SETS_MAX 2
 
 /* The number of steps from which on the higher powers of r pay for their making. */
 #define STEPS_FOR_4 8
@@ -47,7 +46,7 @@ struct sums {
 /* One set at work. */
 struct lanes {
 	struct number sum;
-	struct factor power[STEP_BLOCKS]; /* r, r^2, r^3, r^4 */
+	struct factor *power; /* r, r^2, r^3, r^4, as far as needed */
 	__m512i pad; /* zero bytes in front of each text, whole blocks */
 	ptrdiff_t pads[POLY1305_LANES]; /* the same */
 	const struct poly1305_set *set;
@@ -241,64 +240,51 @@ step_load(struct number blocks[STEP_BLOCKS], const struct lanes *lanes, ptrdiff_
 
 /* Takes blocks from, from + 1, ... of a step into the sums, `width` of them by one reduction. */
 ALWAYS_INLINE void
-blocks_absorb(struct lanes lanes[], unsigned sets, struct number blocks[][STEP_BLOCKS],
-        unsigned from, unsigned width)
+blocks_absorb(struct lanes *lanes, const struct number blocks[STEP_BLOCKS], unsigned from,
+        unsigned width)
 {
-	struct sums sums[SETS_MAX] = {0};
+	struct sums sums = {0};
 
 	/* The first block last: it is the one that waits for the step before. */
 	for (unsigned i = 1; i < width; i++)
-		for (unsigned set = 0; set < sets; set++)
-			sums_add(&sums[set], blocks[set][from + i],
-			        &lanes[set].power[width - 1 - i]);
-	for (unsigned set = 0; set < sets; set++)
-		sums_add(&sums[set], add(blocks[set][from], lanes[set].sum),
-		        &lanes[set].power[width - 1]);
-	for (unsigned set = 0; set < sets; set++)
-		lanes[set].sum = reduce(&sums[set]);
+		sums_add(&sums, blocks[from + i], &lanes->power[width - 1 - i]);
+	sums_add(&sums, add(blocks[from], lanes->sum), &lanes->power[width - 1]);
+	lanes->sum = reduce(&sums);
 }
 
-/* One step, of which the blocks from `from` on count; `width` is 1, 2 or 4. */
+/* One step, of which the blocks from `from` on count; `width` is 2 or 4. */
 ALWAYS_INLINE void
-step(struct lanes lanes[], unsigned sets, ptrdiff_t at, bool masked, unsigned from, unsigned width)
+step(struct lanes *lanes, ptrdiff_t at, bool masked, unsigned from, unsigned width)
 {
-	struct number blocks[SETS_MAX][STEP_BLOCKS];
+	struct number blocks[STEP_BLOCKS];
 
-	for (unsigned set = 0; set < sets; set++)
-		step_load(blocks[set], &lanes[set], at, masked);
+	step_load(blocks, lanes, at, masked);
 	if (width == 4 && from == 0) {
-		blocks_absorb(lanes, sets, blocks, 0, 4);
-	} else if (width >= 2) {
-		if (from == 0)
-			blocks_absorb(lanes, sets, blocks, 0, 2);
-		if (from == 1)
-			blocks_absorb(lanes, sets, blocks, 1, 1);
-		if (from <= 2)
-			blocks_absorb(lanes, sets, blocks, 2, 2);
-		else
-			blocks_absorb(lanes, sets, blocks, 3, 1);
-	} else {
-		if (from <= 0)
-			blocks_absorb(lanes, sets, blocks, 0, 1);
-		if (from <= 1)
-			blocks_absorb(lanes, sets, blocks, 1, 1);
-		if (from <= 2)
-			blocks_absorb(lanes, sets, blocks, 2, 1);
-		blocks_absorb(lanes, sets, blocks, 3, 1);
+		blocks_absorb(lanes, blocks, 0, 4);
+		return;
 	}
+	if (from == 0)
+		blocks_absorb(lanes, blocks, 0, 2);
+	if (from == 1)
+		blocks_absorb(lanes, blocks, 1, 1);
+	if (from <= 2)
+		blocks_absorb(lanes, blocks, 2, 2);
+	else
+		blocks_absorb(lanes, blocks, 3, 1);
 }
 
 ALWAYS_INLINE void
-lanes_init(struct lanes *lanes, const struct poly1305_set *set, unsigned steps, unsigned width)
+lanes_init(struct lanes *lanes, struct factor power[], unsigned width,
+        const struct poly1305_set *set, unsigned steps)
 {
 	const __m512i clamp_low = _mm512_set1_epi64(0x0ffffffc0fffffff);
 	const __m512i clamp_high = _mm512_set1_epi64(0x0ffffffc0ffffffc);
-	struct factor *power = lanes->power;
 	struct number n = number_of(_mm512_and_si512(key_half(set, 0), clamp_low),
 	        _mm512_and_si512(key_half(set, 2), clamp_high));
 
 	lanes->sum = (struct number){0};
 	lanes->set = set;
+	lanes->power = power;
 	power[0] = factor_of(n);
 	if (width >= 2) {
 		n = multiply(n, &power[0]);
@@ -357,20 +343,17 @@ lanes_finish(const struct lanes *lanes)
 
 /* The two lengths as a block: none, and that of the text, which is the high half. */
 ALWAYS_INLINE void
-lengths_absorb(struct lanes lanes[], unsigned sets)
+lengths_absorb(struct lanes *lanes)
 {
-	for (unsigned set = 0; set < sets; set++) {
-		__m512i len = _mm512_cvtepu32_epi64(
-		        _mm256_load_si256((const __m256i *)lanes[set].set->len));
-		struct number block = {{_mm512_setzero_si512(), _mm512_slli_epi64(len, 20),
-		        _mm512_set1_epi64(1LL << 40)}};
+	__m512i len =
+	        _mm512_cvtepu32_epi64(_mm256_load_si256((const __m256i *)lanes->set->len));
+	struct number block = {{_mm512_setzero_si512(), _mm512_slli_epi64(len, 20),
+	        _mm512_set1_epi64(1LL << 40)}};
 
-		lanes[set].sum =
-		        multiply(add(lanes[set].sum, block), &lanes[set].power[0]);
-	}
+	lanes->sum = multiply(add(lanes->sum, block), &lanes->power[0]);
 }
 
-/* What the lengths of all sets say together. */
+/* What the lengths of a set say together. */
 struct shape {
 	unsigned steps;
 	unsigned skipped; /* blocks of the first step that no text has */
@@ -379,7 +362,7 @@ struct shape {
 };
 
 ALWAYS_INLINE struct shape
-shape_of(const struct poly1305_set sets[], unsigned count)
+shape_of(const struct poly1305_set *set)
 {
 	struct shape shape = {0};
 	uint32_t longest = 0;
@@ -387,14 +370,12 @@ shape_of(const struct poly1305_set sets[], unsigned count)
 	uint32_t ends = 0;
 	uint32_t blocks;
 
-	for (unsigned set = 0; set < count; set++) {
-		for (unsigned i = 0; i < POLY1305_LANES; i++) {
-			uint32_t len = sets[set].len[i];
+	for (unsigned i = 0; i < POLY1305_LANES; i++) {
+		uint32_t len = set->len[i];
 
-			longest = len > longest ? len : longest;
-			shortest = len < shortest ? len : shortest;
-			ends |= len;
-		}
+		longest = len > longest ? len : longest;
+		shortest = len < shortest ? len : shortest;
+		ends |= len;
 	}
 	blocks = (longest + BLOCK_LEN - 1) / BLOCK_LEN;
 	shape.steps = (blocks + STEP_BLOCKS - 1) / STEP_BLOCKS;
@@ -404,42 +385,62 @@ shape_of(const struct poly1305_set sets[], unsigned count)
 	return shape;
 }
 
-/* The tags of `count` sets, by `width` blocks to a reduction; both are constants. */
+/* The tags of a set, by `width` blocks to a reduction, which is a constant, as many powers. */
 ALWAYS_INLINE void
-run_width(const struct poly1305_set sets[], unsigned count, const struct shape *shape, unsigned width)
+run(const struct poly1305_set *set, const struct shape *shape, struct factor power[], unsigned width)
 {
-	struct lanes lanes[SETS_MAX];
+	struct lanes lanes;
 
-	for (unsigned set = 0; set < count; set++)
-		lanes_init(&lanes[set], &sets[set], shape->steps, width);
+	lanes_init(&lanes, power, width, set, shape->steps);
 	for (unsigned i = 0; i < shape->steps; i++) {
 		ptrdiff_t at = (ptrdiff_t)i * STEP_LEN;
 
 		if (i < shape->even || (shape->ragged && i + 1 == shape->steps))
-			step(lanes, count, at, true, i == 0 ? shape->skipped : 0, width);
+			step(&lanes, at, true, i == 0 ? shape->skipped : 0, width);
 		else
-			step(lanes, count, at, false, 0, width);
+			step(&lanes, at, false, 0, width);
 	}
-	lengths_absorb(lanes, count);
-	for (unsigned set = 0; set < count; set++)
-		lanes_finish(&lanes[set]);
+	lengths_absorb(&lanes);
+	lanes_finish(&lanes);
+}
+
+/* Functions of their own, so that not one frame has the spilled registers of all. */
+static __attribute__((noinline)) void
+run_long(const struct poly1305_set *set, const struct shape *shape)
+{
+	struct factor power[4];
+
+	run(set, shape, power, 4);
+}
+
+static __attribute__((noinline)) void
+run_short(const struct poly1305_set *set, const struct shape *shape)
+{
+	struct factor power[2];
+
+	run(set, shape, power, 2);
+}
+
+static __attribute__((noinline)) void
+run_empty(const struct poly1305_set *set, const struct shape *shape)
+{
+	struct lanes lanes;
+	struct factor r;
+
+	lanes_init(&lanes, &r, 1, set, shape->steps);
+	lengths_absorb(&lanes);
+	lanes_finish(&lanes);
 }
 
 void
-poly1305_avx512_x8(const struct poly1305_set *set)
+poly1305_avx512(const struct poly1305_set *set)
 {
-	struct shape shape = shape_of(set, 1);
+	struct shape shape = shape_of(set);
 
-	if (shape.steps < STEPS_FOR_4)
-		run_width(set, 1, &shape, 2);
+	if (shape.steps >= STEPS_FOR_4)
+		run_long(set, &shape);
+	else if (shape.steps > 0)
+		run_short(set, &shape);
 	else
-		run_width(set, 1, &shape, 4);
-}
-
-void
-poly1305_avx512_x16(const struct poly1305_set sets[2])
-{
-	struct shape shape = shape_of(sets, 2);
-
-	run_width(sets, 2, &shape, 1);
+		run_empty(set, &shape);
 }

@@ -8,7 +8,6 @@
 #include "crypto/chacha20_avx512.h"
 
 #define POLY1305_LANES 8
-#define POLY1305_SHORT 64
 
 /* The packets of one set of lanes. */
 struct poly1305_set {
@@ -21,13 +20,7 @@ struct poly1305_set {
 };
 
 /*
- * poly1305_avx512_x8 makes the tags of 8 texts: each padded to 16 bytes with zeros, and the two
+ * poly1305_avx512 makes the tags of 8 texts: each padded to 16 bytes with zeros, and the two
  * lengths, of no associated data and of the text, behind it. It takes the time of the longest.
  */
-void poly1305_avx512_x8(const struct poly1305_set *set);
-
-/*
- * poly1305_avx512_x16 does two sets, each in the time of the longest of both. It is the faster one
- * for texts of up to POLY1305_SHORT bytes: a set alone would wait for its own reductions.
- */
-void poly1305_avx512_x16(const struct poly1305_set sets[2]);
+void poly1305_avx512(const struct poly1305_set *set);
