@@ -37,7 +37,8 @@
 struct unit {
 	const struct chacha20_lanes *lanes;
 	struct chacha20_lanes *mixed; /* where `lanes` points, if they had to be picked */
-	_Alignas(64) uint32_t packet[CHACHA20_LANES]; /* whose block is in each lane */
+	unsigned first; /* the packet of lane 0, if the lanes are as in `half` */
+	_Alignas(64) uint32_t packet[CHACHA20_LANES]; /* of each lane, if they had to be picked */
 	struct chacha20_targets targets;
 };
 
@@ -158,33 +159,63 @@ half_init(struct half *half, const struct aead_packet packets[], const uint8_t o
 }
 
 /*
- * Makes the unit of block `number` (1...) of a group's packets, if enough of them have one.
- * The bytes left in a lane that is not active are of no meaning.
+ * The targets of a direct unit whose packets do not all have 64 bytes there. A lane without any
+ * keeps the start of its packet.
  */
+static void
+targets_part(
+        struct chacha20_targets *targets, const struct half *half, unsigned first, uint32_t offset)
+{
+	const __m512i block_len = _mm512_set1_epi64(CHACHA20_BLOCK_LEN);
+
+	for (unsigned i = 0; i < CHACHA20_LANES; i += 8) {
+		__m512i data = _mm512_load_si512(&half->data[first + i]);
+		__m512i len = _mm512_cvtepu32_epi64(
+		        _mm256_load_si256((const __m256i *)&half->len[first + i]));
+		__mmask8 active = _mm512_cmpgt_epi64_mask(len, _mm512_set1_epi64(offset));
+		__m512i left = _mm512_maskz_sub_epi64(active, len, _mm512_set1_epi64(offset));
+		__m512i lack = _mm512_sub_epi64(block_len, _mm512_min_epu64(left, block_len));
+
+		_mm512_store_si512(&targets->at[i],
+		        _mm512_mask_add_epi64(data, active, data, _mm512_set1_epi64(offset)));
+		/* A shift by 64 leaves nothing, as it should be. */
+		_mm512_store_si512(
+		        &targets->bytes[i], _mm512_srlv_epi64(_mm512_set1_epi64(-1), lack));
+	}
+}
+
+static inline void
+targets_full(
+        struct chacha20_targets *targets, const struct half *half, unsigned first, uint32_t offset)
+{
+	for (unsigned i = 0; i < CHACHA20_LANES; i += 8)
+		_mm512_store_si512(&targets->at[i],
+		        _mm512_add_epi64(_mm512_load_si512(&half->data[first + i]),
+		                _mm512_set1_epi64(offset)));
+}
+
+/* Makes the unit of block `number` (1...) of a group's packets, if enough of them have one. */
 static inline bool
 unit_direct(struct unit *unit, struct chacha20_counters *counters, const struct half *half,
         unsigned group, uint32_t number)
 {
 	const uint32_t first = group * CHACHA20_LANES;
 	const uint32_t offset = (number - 1) * CHACHA20_BLOCK_LEN;
-	const __m512i offsets = _mm512_set1_epi64(offset);
 	__m512i len = _mm512_load_si512(&half->len[first]);
-	__m512i left = _mm512_sub_epi32(len, _mm512_set1_epi32((int)offset));
-	__mmask16 active = _mm512_cmpgt_epi32_mask(left, _mm512_setzero_si512());
+	__mmask16 active = _mm512_cmpgt_epu32_mask(len, _mm512_set1_epi32((int)offset));
+	__mmask16 full = _mm512_cmpge_epu32_mask(
+	        len, _mm512_set1_epi32((int)(offset + CHACHA20_BLOCK_LEN)));
 
 	if (__builtin_popcount(active) < DIRECT_MIN)
 		return false;
 	unit->lanes = &half->lanes[group];
-	unit->targets.active = active;
-	unit->targets.full =
-	        _mm512_cmpge_epi32_mask(left, _mm512_set1_epi32(CHACHA20_BLOCK_LEN));
-	_mm512_store_si512(unit->targets.left, left);
-	for (unsigned i = 0; i < CHACHA20_LANES; i += 8)
-		_mm512_storeu_si512(&unit->targets.at[i],
-		        _mm512_add_epi64(_mm512_load_si512(&half->data[first + i]), offsets));
+	unit->first = first;
+	unit->targets.full = full == UINT16_MAX;
+	if (unit->targets.full)
+		targets_full(&unit->targets, half, first, offset);
+	else
+		targets_part(&unit->targets, half, first, offset);
 	_mm512_store_si512(counters->lane, _mm512_set1_epi32((int)number));
-	for (unsigned i = 0; i < CHACHA20_LANES; i++)
-		unit->packet[i] = first + i;
 	return true;
 }
 
@@ -196,11 +227,10 @@ unit_mixed(struct unit *unit, struct chacha20_counters *counters, struct half *h
 	struct chacha20_targets *targets = &unit->targets;
 	unsigned lane = 0;
 
-	targets->active = 0;
-	targets->full = 0;
 	while (lane < CHACHA20_LANES && stream->packet < half->count) {
 		unsigned packet = stream->packet;
 		uint32_t offset = (stream->packet_block - 1) * CHACHA20_BLOCK_LEN;
+		uint32_t left = half->len[packet] - offset;
 
 		if (offset >= half->len[packet]) {
 			stream->packet++;
@@ -211,10 +241,9 @@ unit_mixed(struct unit *unit, struct chacha20_counters *counters, struct half *h
 		unit->packet[lane] = packet;
 		counters->lane[lane] = stream->packet_block++;
 		targets->at[lane] = half->data[packet] + offset;
-		targets->left[lane] = half->len[packet] - offset;
-		targets->active |= (uint16_t)(1U << lane);
-		if (targets->left[lane] >= CHACHA20_BLOCK_LEN)
-			targets->full |= (uint16_t)(1U << lane);
+		targets->bytes[lane] = left >= CHACHA20_BLOCK_LEN
+		        ? UINT64_MAX
+		        : UINT64_MAX >> (CHACHA20_BLOCK_LEN - left);
 		lane++;
 	}
 	if (lane == 0)
@@ -222,7 +251,10 @@ unit_mixed(struct unit *unit, struct chacha20_counters *counters, struct half *h
 	for (; lane < CHACHA20_LANES; lane++) {
 		unit->packet[lane] = 0;
 		counters->lane[lane] = 0;
+		targets->at[lane] = half->data[0];
+		targets->bytes[lane] = 0;
 	}
+	targets->full = false;
 	chacha20_avx512_pick(unit->mixed, half->lanes, unit->packet);
 	unit->lanes = unit->mixed;
 	stream->mixed = true;
@@ -252,10 +284,13 @@ static void
 unit_restrict(struct unit *unit, uint32_t authentic)
 {
 	for (unsigned i = 0; i < CHACHA20_LANES; i++) {
-		if (authentic >> unit->packet[i] & 1)
+		unsigned packet =
+		        unit->lanes == unit->mixed ? unit->packet[i] : unit->first + i;
+
+		if (authentic >> packet & 1)
 			continue;
-		unit->targets.active &= (uint16_t)~(1U << i);
-		unit->targets.full &= (uint16_t)~(1U << i);
+		unit->targets.bytes[i] = 0;
+		unit->targets.full = false;
 	}
 }
 

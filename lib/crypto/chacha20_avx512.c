@@ -104,39 +104,43 @@ blocks_of(__m512i block[CHACHA20_LANES], const struct chacha20_columns *columns)
 	}
 }
 
-static inline void
-xor_full(uint8_t *at, __m512i block)
+/* Masks cost less than branches on lengths that nobody can predict. */
+static __attribute__((noinline)) void
+xor_part(const struct chacha20_columns *columns, const struct chacha20_targets *targets)
 {
-	_mm512_storeu_si512(at, _mm512_xor_si512(_mm512_loadu_si512(at), block));
+	__m512i block[CHACHA20_LANES];
+
+	blocks_of(block, columns);
+#pragma GCC unroll 16
+	for (unsigned i = 0; i < CHACHA20_LANES; i++) {
+		uint8_t *at = targets->at[i];
+		__mmask64 bytes = targets->bytes[i];
+
+		_mm512_mask_storeu_epi8(at, bytes,
+		        _mm512_xor_si512(_mm512_maskz_loadu_epi8(bytes, at), block[i]));
+	}
 }
 
-static inline void
-xor_part(uint8_t *at, __m512i block, uint32_t left)
+static __attribute__((noinline)) void
+xor_full(const struct chacha20_columns *columns, const struct chacha20_targets *targets)
 {
-	__mmask64 bytes = UINT64_MAX >> (CHACHA20_BLOCK_LEN - left);
+	__m512i block[CHACHA20_LANES];
 
-	_mm512_mask_storeu_epi8(
-	        at, bytes, _mm512_xor_si512(_mm512_maskz_loadu_epi8(bytes, at), block));
+	blocks_of(block, columns);
+#pragma GCC unroll 16
+	for (unsigned i = 0; i < CHACHA20_LANES; i++) {
+		uint8_t *at = targets->at[i];
+
+		_mm512_storeu_si512(at, _mm512_xor_si512(_mm512_loadu_si512(at), block[i]));
+	}
 }
 
 void
 chacha20_avx512_xor(
         const struct chacha20_columns *columns, const struct chacha20_targets *targets)
 {
-	__m512i block[CHACHA20_LANES];
-
-	blocks_of(block, columns);
-	if (targets->full == UINT16_MAX) {
-#pragma GCC unroll 16
-		for (unsigned i = 0; i < CHACHA20_LANES; i++)
-			xor_full(targets->at[i], block[i]);
-		return;
-	}
-#pragma GCC unroll 16
-	for (unsigned i = 0; i < CHACHA20_LANES; i++) {
-		if (targets->full >> i & 1)
-			xor_full(targets->at[i], block[i]);
-		else if (targets->active >> i & 1)
-			xor_part(targets->at[i], block[i], targets->left[i]);
-	}
+	if (targets->full)
+		xor_full(columns, targets);
+	else
+		xor_part(columns, targets);
 }

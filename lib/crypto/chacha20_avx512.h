@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define CHACHA20_LANES 16
@@ -30,12 +31,14 @@ _Static_assert(sizeof(struct chacha20_lanes) == 640 && sizeof(struct chacha20_co
                 sizeof(struct chacha20_columns) == 1024,
         "the offsets that the assembly knows");
 
-/* Where the key stream of 16 lanes goes: text to be XORed in place. */
+/*
+ * Where the key stream of 16 lanes goes: text to be XORed in place. Each `at` points to readable
+ * memory, even if there is nothing to do.
+ */
 struct chacha20_targets {
-	uint8_t *at[CHACHA20_LANES];
-	_Alignas(64) uint32_t left[CHACHA20_LANES]; /* bytes of text from `at`; may be over 64 */
-	uint16_t active; /* the lanes that have any text */
-	uint16_t full; /* those that have 64 bytes or more; a subset */
+	_Alignas(64) uint8_t *at[CHACHA20_LANES];
+	uint64_t bytes[CHACHA20_LANES]; /* bit i: byte at[i] is text */
+	bool full; /* all bits of all lanes are set */
 };
 
 /* chacha20_avx512_x32 makes out[0] from a and counters[0], and out[1] from b and counters[1]. */

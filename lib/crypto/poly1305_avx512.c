@@ -22,7 +22,7 @@
 #define STEP_LEN 64
 
 /* The number of steps from which on the higher powers of r pay for their making. */
-#define STEPS_FOR_4 8
+#define STEPS_FOR_4 20
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
