@@ -283,14 +283,17 @@ unit_next(struct unit *unit, struct chacha20_counters *counters, struct half *ha
 static void
 unit_restrict(struct unit *unit, uint32_t authentic)
 {
+	struct chacha20_targets *targets = &unit->targets;
+
+	if (targets->full)
+		memset(targets->bytes, 0xff, sizeof(targets->bytes));
+	targets->full = false;
 	for (unsigned i = 0; i < CHACHA20_LANES; i++) {
 		unsigned packet =
 		        unit->lanes == unit->mixed ? unit->packet[i] : unit->first + i;
 
-		if (authentic >> packet & 1)
-			continue;
-		unit->targets.bytes[i] = 0;
-		unit->targets.full = false;
+		if (!(authentic >> packet & 1))
+			targets->bytes[i] = 0;
 	}
 }
 
@@ -411,7 +414,8 @@ half_open(struct aead_avx512 *avx512)
 			half->len[i] = 0;
 	}
 	if (ahead) {
-		unit_restrict(&avx512->units[0], authentic);
+		if (authentic != UINT32_MAX >> (HALF_MAX - half->count))
+			unit_restrict(&avx512->units[0], authentic);
 		chacha20_avx512_xor(&half->keys[1], &avx512->units[0].targets);
 	}
 	crypt(avx512);

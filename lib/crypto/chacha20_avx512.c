@@ -5,6 +5,8 @@
  */
 #include "crypto/chacha20_avx512.h"
 
+#include "crypto/transpose_avx512.h"
+
 #include <immintrin.h>
 
 void
@@ -73,35 +75,12 @@ chacha20_avx512_pick(struct chacha20_lanes *to, const struct chacha20_lanes from
 static inline void
 blocks_of(__m512i block[CHACHA20_LANES], const struct chacha20_columns *columns)
 {
-	__m512i quad[4][4]; /* quad[g][k]: words 4g..4g+3 of the blocks k, 4 + k, 8 + k, 12 + k */
+	__m512i word[16];
 
-	for (unsigned group = 0; group < 4; group++) {
-		const uint32_t(*word)[CHACHA20_LANES] = &columns->word[4 * group];
-		__m512i w0 = _mm512_load_si512(word[0]);
-		__m512i w1 = _mm512_load_si512(word[1]);
-		__m512i w2 = _mm512_load_si512(word[2]);
-		__m512i w3 = _mm512_load_si512(word[3]);
-		__m512i low01 = _mm512_unpacklo_epi32(w0, w1);
-		__m512i high01 = _mm512_unpackhi_epi32(w0, w1);
-		__m512i low23 = _mm512_unpacklo_epi32(w2, w3);
-		__m512i high23 = _mm512_unpackhi_epi32(w2, w3);
-
-		quad[group][0] = _mm512_unpacklo_epi64(low01, low23);
-		quad[group][1] = _mm512_unpackhi_epi64(low01, low23);
-		quad[group][2] = _mm512_unpacklo_epi64(high01, high23);
-		quad[group][3] = _mm512_unpackhi_epi64(high01, high23);
-	}
-	for (unsigned k = 0; k < 4; k++) {
-		__m512i even01 = _mm512_shuffle_i64x2(quad[0][k], quad[1][k], 0x88);
-		__m512i odd01 = _mm512_shuffle_i64x2(quad[0][k], quad[1][k], 0xdd);
-		__m512i even23 = _mm512_shuffle_i64x2(quad[2][k], quad[3][k], 0x88);
-		__m512i odd23 = _mm512_shuffle_i64x2(quad[2][k], quad[3][k], 0xdd);
-
-		block[k] = _mm512_shuffle_i64x2(even01, even23, 0x88);
-		block[4 + k] = _mm512_shuffle_i64x2(odd01, odd23, 0x88);
-		block[8 + k] = _mm512_shuffle_i64x2(even01, even23, 0xdd);
-		block[12 + k] = _mm512_shuffle_i64x2(odd01, odd23, 0xdd);
-	}
+#pragma GCC unroll 16
+	for (unsigned i = 0; i < 16; i++)
+		word[i] = _mm512_load_si512(columns->word[i]);
+	transpose_16(block, word);
 }
 
 /* Masks cost less than branches on lengths that nobody can predict. */

@@ -37,8 +37,8 @@ _Static_assert(sizeof(struct chacha20_lanes) == 640 && sizeof(struct chacha20_co
  */
 struct chacha20_targets {
 	_Alignas(64) uint8_t *at[CHACHA20_LANES];
-	uint64_t bytes[CHACHA20_LANES]; /* bit i: byte at[i] is text */
-	bool full; /* all bits of all lanes are set */
+	uint64_t bytes[CHACHA20_LANES]; /* bit i of a lane: byte i from `at` on is text */
+	bool full; /* all of them are, and `bytes` has no meaning */
 };
 
 /* chacha20_avx512_x32 makes out[0] from a and counters[0], and out[1] from b and counters[1]. */

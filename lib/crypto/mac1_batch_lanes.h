@@ -1,0 +1,17 @@
+/*
+ * What mac1_batch has for particular CPUs. Private to crypto.
+ * On the packet's way: handshakes only.
+ * Threads: any; no state.
+ */
+#pragma once
+
+#include "crypto/mac1_batch.h"
+
+#define MAC1_AVX512_LANES 16
+
+/*
+ * mac1_batch_avx512 is mac1_batch for 1..MAC1_AVX512_LANES messages, in the time of as many as
+ * there are lanes. The CPU must have AVX-512 F and BW.
+ */
+void mac1_batch_avx512(uint8_t macs[][BLAKE2S_MAC_LEN], const uint8_t key[BLAKE2S_LEN],
+        const uint8_t *const messages[], unsigned count);
