@@ -10,9 +10,9 @@
  *     most packets of a group have a block j, their blocks j are a unit as the lanes stand; what
  *     is left over, of any packets and blocks, fills mixed units.
  *  3. Poly1305 in sets of 8 packets.
- * Sealing is 1, 2, 3; opening 1, 3, 2, so that nothing is decrypted that is not authentic. With
- * up to 16 packets, the second half of the kernel's lanes makes the first unit of key stream in
- * step 1 already; when opening, it waits for the tags.
+ * Sealing is 1, 2, 3; opening 1, 3, 2, so that nothing is decrypted that is not authentic. Where
+ * there are fewer packets than lanes in step 1, the rest makes the first key stream already; when
+ * opening, it waits for the tags.
  */
 #include "crypto/aead_avx512.h"
 
@@ -32,6 +32,8 @@
 #define GROUPS_MAX 2
 /* With fewer lanes of 16 in use, a mixed unit is cheaper, though lanes have to be picked. */
 #define DIRECT_MIN 13
+/* So many packets leave enough lanes of 16 for key stream. */
+#define FEW_MAX 8
 
 /* Sixteen blocks of key stream to come, and what they are for. */
 struct unit {
@@ -64,7 +66,7 @@ struct half {
 	_Alignas(64) uint64_t tag_low[HALF_MAX];
 	_Alignas(64) uint64_t tag_high[HALF_MAX];
 	struct chacha20_lanes lanes[GROUPS_MAX];
-	/* Block 0 of both groups; if there is one only, the second has the first unit's stream. */
+	/* Block 0 of both groups, and what make_keys had lanes left for. */
 	struct chacha20_columns keys[GROUPS_MAX];
 };
 
@@ -219,14 +221,31 @@ unit_direct(struct unit *unit, struct chacha20_counters *counters, const struct 
 	return true;
 }
 
-/* Makes a unit of blocks that direct units have left, as many as there are. */
+/* Has a lane make block 0 of a packet, and applies it to nothing. */
+static inline void
+unit_idle(struct unit *unit, struct chacha20_counters *counters, const struct half *half,
+        unsigned lane, unsigned packet)
+{
+	unit->packet[lane] = packet;
+	counters->lane[lane] = 0;
+	unit->targets.at[lane] = half->data[packet];
+	unit->targets.bytes[lane] = 0;
+}
+
+/*
+ * Makes a unit of blocks that direct units have left, as many as there are, behind `keys` lanes
+ * that have block 0 of the first packets.
+ */
 static bool
-unit_mixed(struct unit *unit, struct chacha20_counters *counters, struct half *half)
+unit_mixed(
+        struct unit *unit, struct chacha20_counters *counters, struct half *half, unsigned keys)
 {
 	struct stream *stream = &half->stream;
 	struct chacha20_targets *targets = &unit->targets;
-	unsigned lane = 0;
+	unsigned lane;
 
+	for (lane = 0; lane < keys; lane++)
+		unit_idle(unit, counters, half, lane, lane);
 	while (lane < CHACHA20_LANES && stream->packet < half->count) {
 		unsigned packet = stream->packet;
 		uint32_t offset = (stream->packet_block - 1) * CHACHA20_BLOCK_LEN;
@@ -248,12 +267,8 @@ unit_mixed(struct unit *unit, struct chacha20_counters *counters, struct half *h
 	}
 	if (lane == 0)
 		return false;
-	for (; lane < CHACHA20_LANES; lane++) {
-		unit->packet[lane] = 0;
-		counters->lane[lane] = 0;
-		targets->at[lane] = half->data[0];
-		targets->bytes[lane] = 0;
-	}
+	for (; lane < CHACHA20_LANES; lane++)
+		unit_idle(unit, counters, half, lane, 0);
 	targets->full = false;
 	chacha20_avx512_pick(unit->mixed, half->lanes, unit->packet);
 	unit->lanes = unit->mixed;
@@ -276,7 +291,7 @@ unit_next(struct unit *unit, struct chacha20_counters *counters, struct half *ha
 		if (stream->group == half->groups)
 			stream->packet_block = stream->direct_end[0];
 	}
-	return unit_mixed(unit, counters, half);
+	return unit_mixed(unit, counters, half, 0);
 }
 
 /* Takes away what is for packets that are not authentic. */
@@ -298,28 +313,52 @@ unit_restrict(struct unit *unit, uint32_t authentic)
 }
 
 /*
- * Makes the Poly1305 keys. Returns whether the unit units[0] of key stream was made on the way;
- * it lies in keys[1] then.
+ * Makes the Poly1305 keys. Lanes that this leaves make key stream: returns a mask of those of
+ * `units` that are on the way so; the stream of unit i is in keys[i].
  */
-static bool
+static unsigned
 make_keys(struct aead_avx512 *avx512)
 {
 	struct half *half = &avx512->half;
-	bool ahead = false;
+	struct unit *units = avx512->units;
+	struct chacha20_counters *counters = avx512->counters;
+	unsigned ahead = 0;
 
-	memset(&avx512->counters[0], 0, sizeof(avx512->counters[0]));
-	if (half->groups == 2) {
-		memset(&avx512->counters[1], 0, sizeof(avx512->counters[1]));
-		chacha20_avx512_x32(
-		        &half->lanes[0], &half->lanes[1], avx512->counters, half->keys);
-	} else if (unit_next(&avx512->units[0], &avx512->counters[1], half)) {
-		ahead = true;
-		chacha20_avx512_x32(&half->lanes[0], avx512->units[0].lanes, avx512->counters,
-		        half->keys);
+	if (half->count <= FEW_MAX) {
+		/* No direct units then. */
+		half->stream = (struct stream){
+		        .group = half->groups, .direct_end = {1}, .packet_block = 1};
+		(void)unit_mixed(&units[0], &counters[0], half, half->count);
+		ahead = 1;
 	} else {
-		chacha20_avx512_x16(&half->lanes[0], &avx512->counters[0], &half->keys[0]);
+		units[0].lanes = &half->lanes[0];
+		memset(&counters[0], 0, sizeof(counters[0]));
+	}
+	if (half->groups == 2) {
+		memset(&counters[1], 0, sizeof(counters[1]));
+		chacha20_avx512_x32(units[0].lanes, &half->lanes[1], counters, half->keys);
+	} else if (unit_next(&units[1], &counters[1], half)) {
+		ahead |= 2;
+		chacha20_avx512_x32(units[0].lanes, units[1].lanes, counters, half->keys);
+	} else {
+		chacha20_avx512_x16(units[0].lanes, &counters[0], &half->keys[0]);
 	}
 	return ahead;
+}
+
+/* Applies the units that make_keys made, but not to packets that are not in `live`. */
+static void
+apply_ahead(struct aead_avx512 *avx512, unsigned ahead, uint32_t live)
+{
+	const struct half *half = &avx512->half;
+
+	for (unsigned i = 0; i < 2; i++) {
+		if (!(ahead >> i & 1))
+			continue;
+		if (live != UINT32_MAX >> (HALF_MAX - half->count))
+			unit_restrict(&avx512->units[i], live);
+		chacha20_avx512_xor(&half->keys[i], &avx512->units[i].targets);
+	}
 }
 
 /* Encrypts or decrypts all that is still to come from the stream. */
@@ -390,8 +429,7 @@ half_seal(struct aead_avx512 *avx512)
 {
 	struct half *half = &avx512->half;
 
-	if (make_keys(avx512))
-		chacha20_avx512_xor(&half->keys[1], &avx512->units[0].targets);
+	apply_ahead(avx512, make_keys(avx512), UINT32_MAX >> (HALF_MAX - half->count));
 	crypt(avx512);
 	make_tags(avx512);
 	for (unsigned i = 0; i < half->count; i++) {
@@ -404,7 +442,7 @@ static uint64_t
 half_open(struct aead_avx512 *avx512)
 {
 	struct half *half = &avx512->half;
-	bool ahead = make_keys(avx512);
+	unsigned ahead = make_keys(avx512);
 	uint64_t result = 0;
 	uint32_t authentic;
 
@@ -416,11 +454,7 @@ half_open(struct aead_avx512 *avx512)
 		else
 			half->len[i] = 0;
 	}
-	if (ahead) {
-		if (authentic != UINT32_MAX >> (HALF_MAX - half->count))
-			unit_restrict(&avx512->units[0], authentic);
-		chacha20_avx512_xor(&half->keys[1], &avx512->units[0].targets);
-	}
+	apply_ahead(avx512, ahead, authentic);
 	crypt(avx512);
 	return result;
 }
