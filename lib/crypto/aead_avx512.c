@@ -62,6 +62,11 @@ struct half {
 	_Alignas(64) uint8_t *data[HALF_MAX];
 	_Alignas(64) uint32_t len[HALF_MAX];
 	struct stream stream;
+	/*
+	 * Never written: where lanes without text point to. Each has a line of its own, because
+	 * even a store of no bytes holds up a load from the same place.
+	 */
+	_Alignas(64) uint8_t idle[CHACHA20_LANES][CHACHA20_BLOCK_LEN];
 	/* From here to the end is secret. */
 	_Alignas(64) uint64_t tag_low[HALF_MAX];
 	_Alignas(64) uint64_t tag_high[HALF_MAX];
@@ -160,13 +165,10 @@ half_init(struct half *half, const struct aead_packet packets[], const uint8_t o
 		        &counters[i * CHACHA20_LANES]);
 }
 
-/*
- * The targets of a direct unit whose packets do not all have 64 bytes there. A lane without any
- * keeps the start of its packet.
- */
+/* The targets of a direct unit whose packets do not all have 64 bytes there. */
 static void
 targets_part(
-        struct chacha20_targets *targets, const struct half *half, unsigned first, uint32_t offset)
+        struct chacha20_targets *targets, struct half *half, unsigned first, uint32_t offset)
 {
 	const __m512i block_len = _mm512_set1_epi64(CHACHA20_BLOCK_LEN);
 
@@ -178,8 +180,12 @@ targets_part(
 		__m512i left = _mm512_maskz_sub_epi64(active, len, _mm512_set1_epi64(offset));
 		__m512i lack = _mm512_sub_epi64(block_len, _mm512_min_epu64(left, block_len));
 
+		__m512i idle = _mm512_add_epi64(
+		        _mm512_set1_epi64((long long)(uintptr_t)half->idle[i]),
+		        _mm512_set_epi64(7 * 64, 6 * 64, 5 * 64, 4 * 64, 3 * 64, 2 * 64, 64, 0));
+
 		_mm512_store_si512(&targets->at[i],
-		        _mm512_mask_add_epi64(data, active, data, _mm512_set1_epi64(offset)));
+		        _mm512_mask_add_epi64(idle, active, data, _mm512_set1_epi64(offset)));
 		/* A shift by 64 leaves nothing, as it should be. */
 		_mm512_store_si512(
 		        &targets->bytes[i], _mm512_srlv_epi64(_mm512_set1_epi64(-1), lack));
@@ -198,7 +204,7 @@ targets_full(
 
 /* Makes the unit of block `number` (1...) of a group's packets, if enough of them have one. */
 static inline bool
-unit_direct(struct unit *unit, struct chacha20_counters *counters, const struct half *half,
+unit_direct(struct unit *unit, struct chacha20_counters *counters, struct half *half,
         unsigned group, uint32_t number)
 {
 	const uint32_t first = group * CHACHA20_LANES;
@@ -223,12 +229,12 @@ unit_direct(struct unit *unit, struct chacha20_counters *counters, const struct 
 
 /* Has a lane make block 0 of a packet, and applies it to nothing. */
 static inline void
-unit_idle(struct unit *unit, struct chacha20_counters *counters, const struct half *half,
-        unsigned lane, unsigned packet)
+unit_idle(struct unit *unit, struct chacha20_counters *counters, struct half *half, unsigned lane,
+        unsigned packet)
 {
 	unit->packet[lane] = packet;
 	counters->lane[lane] = 0;
-	unit->targets.at[lane] = half->data[packet];
+	unit->targets.at[lane] = half->idle[lane];
 	unit->targets.bytes[lane] = 0;
 }
 
