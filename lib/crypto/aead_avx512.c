@@ -129,15 +129,15 @@ order_by_length(uint8_t order[AEAD_BATCH_MAX], const struct aead_packet packets[
 		unsigned place = 0;
 
 		for (unsigned k = 0; k < AEAD_BATCH_MAX / 16; k++)
-			place += (unsigned)__builtin_popcount(
-			        _mm512_cmplt_epu32_mask(keys[k], one));
+			place +=
+				(unsigned)__builtin_popcount(_mm512_cmplt_epu32_mask(keys[k], one));
 		order[place] = (uint8_t)i;
 	}
 }
 
 static void
 half_init(struct half *half, const struct aead_packet packets[], const uint8_t order[],
-        unsigned count)
+	unsigned count)
 {
 	const uint8_t *keys[HALF_MAX];
 	uint64_t counters[HALF_MAX];
@@ -161,58 +161,57 @@ half_init(struct half *half, const struct aead_packet packets[], const uint8_t o
 		counters[i] = 0;
 	}
 	for (unsigned i = 0; i < half->groups; i++)
-		chacha20_avx512_lanes(&half->lanes[i], &keys[i * CHACHA20_LANES],
-		        &counters[i * CHACHA20_LANES]);
+		chacha20_avx512_lanes(
+			&half->lanes[i], &keys[i * CHACHA20_LANES], &counters[i * CHACHA20_LANES]);
 }
 
 /* The targets of a direct unit whose packets do not all have 64 bytes there. */
 static void
-targets_part(
-        struct chacha20_targets *targets, struct half *half, unsigned first, uint32_t offset)
+targets_part(struct chacha20_targets *targets, struct half *half, unsigned first, uint32_t offset)
 {
 	const __m512i block_len = _mm512_set1_epi64(CHACHA20_BLOCK_LEN);
 
 	for (unsigned i = 0; i < CHACHA20_LANES; i += 8) {
 		__m512i data = _mm512_load_si512(&half->data[first + i]);
 		__m512i len = _mm512_cvtepu32_epi64(
-		        _mm256_load_si256((const __m256i *)&half->len[first + i]));
+			_mm256_load_si256((const __m256i *)&half->len[first + i]));
 		__mmask8 active = _mm512_cmpgt_epi64_mask(len, _mm512_set1_epi64(offset));
 		__m512i left = _mm512_maskz_sub_epi64(active, len, _mm512_set1_epi64(offset));
 		__m512i lack = _mm512_sub_epi64(block_len, _mm512_min_epu64(left, block_len));
 
 		__m512i idle = _mm512_add_epi64(
-		        _mm512_set1_epi64((long long)(uintptr_t)half->idle[i]),
-		        _mm512_set_epi64(7 * 64, 6 * 64, 5 * 64, 4 * 64, 3 * 64, 2 * 64, 64, 0));
+			_mm512_set1_epi64((long long)(uintptr_t)half->idle[i]),
+			_mm512_set_epi64(7 * 64, 6 * 64, 5 * 64, 4 * 64, 3 * 64, 2 * 64, 64, 0));
 
 		_mm512_store_si512(&targets->at[i],
-		        _mm512_mask_add_epi64(idle, active, data, _mm512_set1_epi64(offset)));
+			_mm512_mask_add_epi64(idle, active, data, _mm512_set1_epi64(offset)));
 		/* A shift by 64 leaves nothing, as it should be. */
 		_mm512_store_si512(
-		        &targets->bytes[i], _mm512_srlv_epi64(_mm512_set1_epi64(-1), lack));
+			&targets->bytes[i], _mm512_srlv_epi64(_mm512_set1_epi64(-1), lack));
 	}
 }
 
 static inline void
 targets_full(
-        struct chacha20_targets *targets, const struct half *half, unsigned first, uint32_t offset)
+	struct chacha20_targets *targets, const struct half *half, unsigned first, uint32_t offset)
 {
 	for (unsigned i = 0; i < CHACHA20_LANES; i += 8)
 		_mm512_store_si512(&targets->at[i],
-		        _mm512_add_epi64(_mm512_load_si512(&half->data[first + i]),
-		                _mm512_set1_epi64(offset)));
+			_mm512_add_epi64(_mm512_load_si512(&half->data[first + i]),
+				_mm512_set1_epi64(offset)));
 }
 
 /* Makes the unit of block `number` (1...) of a group's packets, if enough of them have one. */
 static inline bool
 unit_direct(struct unit *unit, struct chacha20_counters *counters, struct half *half,
-        unsigned group, uint32_t number)
+	unsigned group, uint32_t number)
 {
 	const uint32_t first = group * CHACHA20_LANES;
 	const uint32_t offset = (number - 1) * CHACHA20_BLOCK_LEN;
 	__m512i len = _mm512_load_si512(&half->len[first]);
 	__mmask16 active = _mm512_cmpgt_epu32_mask(len, _mm512_set1_epi32((int)offset));
-	__mmask16 full = _mm512_cmpge_epu32_mask(
-	        len, _mm512_set1_epi32((int)(offset + CHACHA20_BLOCK_LEN)));
+	__mmask16 full =
+		_mm512_cmpge_epu32_mask(len, _mm512_set1_epi32((int)(offset + CHACHA20_BLOCK_LEN)));
 
 	if (__builtin_popcount(active) < DIRECT_MIN)
 		return false;
@@ -230,7 +229,7 @@ unit_direct(struct unit *unit, struct chacha20_counters *counters, struct half *
 /* Has a lane make block 0 of a packet, and applies it to nothing. */
 static inline void
 unit_idle(struct unit *unit, struct chacha20_counters *counters, struct half *half, unsigned lane,
-        unsigned packet)
+	unsigned packet)
 {
 	unit->packet[lane] = packet;
 	counters->lane[lane] = 0;
@@ -243,8 +242,7 @@ unit_idle(struct unit *unit, struct chacha20_counters *counters, struct half *ha
  * that have block 0 of the first packets.
  */
 static bool
-unit_mixed(
-        struct unit *unit, struct chacha20_counters *counters, struct half *half, unsigned keys)
+unit_mixed(struct unit *unit, struct chacha20_counters *counters, struct half *half, unsigned keys)
 {
 	struct stream *stream = &half->stream;
 	struct chacha20_targets *targets = &unit->targets;
@@ -260,15 +258,15 @@ unit_mixed(
 		if (offset >= half->len[packet]) {
 			stream->packet++;
 			stream->packet_block =
-			        stream->direct_end[stream->packet / CHACHA20_LANES % GROUPS_MAX];
+				stream->direct_end[stream->packet / CHACHA20_LANES % GROUPS_MAX];
 			continue;
 		}
 		unit->packet[lane] = packet;
 		counters->lane[lane] = stream->packet_block++;
 		targets->at[lane] = half->data[packet] + offset;
 		targets->bytes[lane] = left >= CHACHA20_BLOCK_LEN
-		        ? UINT64_MAX
-		        : UINT64_MAX >> (CHACHA20_BLOCK_LEN - left);
+			? UINT64_MAX
+			: UINT64_MAX >> (CHACHA20_BLOCK_LEN - left);
 		lane++;
 	}
 	if (lane == 0)
@@ -310,8 +308,7 @@ unit_restrict(struct unit *unit, uint32_t authentic)
 		memset(targets->bytes, 0xff, sizeof(targets->bytes));
 	targets->full = false;
 	for (unsigned i = 0; i < CHACHA20_LANES; i++) {
-		unsigned packet =
-		        unit->lanes == unit->mixed ? unit->packet[i] : unit->first + i;
+		unsigned packet = unit->lanes == unit->mixed ? unit->packet[i] : unit->first + i;
 
 		if (!(authentic >> packet & 1))
 			targets->bytes[i] = 0;
@@ -333,7 +330,7 @@ make_keys(struct aead_avx512 *avx512)
 	if (half->count <= FEW_MAX) {
 		/* No direct units then. */
 		half->stream = (struct stream){
-		        .group = half->groups, .direct_end = {1}, .packet_block = 1};
+			.group = half->groups, .direct_end = {1}, .packet_block = 1};
 		(void)unit_mixed(&units[0], &counters[0], half, half->count);
 		ahead = 1;
 	} else {
@@ -379,12 +376,12 @@ crypt(struct aead_avx512 *avx512)
 		avx512->crypted = true;
 		if (!unit_next(&units[1], &avx512->counters[1], half)) {
 			chacha20_avx512_x16(
-			        units[0].lanes, &avx512->counters[0], &avx512->columns[0]);
+				units[0].lanes, &avx512->counters[0], &avx512->columns[0]);
 			chacha20_avx512_xor(&avx512->columns[0], &units[0].targets);
 			break;
 		}
 		chacha20_avx512_x32(
-		        units[0].lanes, units[1].lanes, avx512->counters, avx512->columns);
+			units[0].lanes, units[1].lanes, avx512->counters, avx512->columns);
 		chacha20_avx512_xor(&avx512->columns[0], &units[0].targets);
 		chacha20_avx512_xor(&avx512->columns[1], &units[1].targets);
 	}
@@ -398,12 +395,12 @@ make_tags(struct aead_avx512 *avx512)
 
 	for (unsigned first = 0; first < half->count; first += POLY1305_LANES) {
 		struct poly1305_set set = {
-		        .data = &half->data[first],
-		        .len = &half->len[first],
-		        .keys = &half->keys[first / CHACHA20_LANES],
-		        .first_lane = first % CHACHA20_LANES,
-		        .low = &half->tag_low[first],
-		        .high = &half->tag_high[first],
+			.data = &half->data[first],
+			.len = &half->len[first],
+			.keys = &half->keys[first / CHACHA20_LANES],
+			.first_lane = first % CHACHA20_LANES,
+			.low = &half->tag_low[first],
+			.high = &half->tag_high[first],
 		};
 
 		poly1305_avx512(&set);
@@ -422,7 +419,7 @@ compare_tags(const struct half *half)
 	for (unsigned i = 0; i < half->count; i++) {
 		const uint8_t *tag = half->data[i] + half->len[i];
 		uint64_t differ = (load_le64(tag) ^ half->tag_low[i]) |
-		        (load_le64(tag + 8) ^ half->tag_high[i]);
+			(load_le64(tag + 8) ^ half->tag_high[i]);
 
 		/* The top bit of x | -x is set for all x but 0. */
 		authentic |= (uint32_t)(~(differ | -differ) >> 63) << i;

@@ -18,7 +18,7 @@ void aead_avx512_destroy(struct aead_avx512 *avx512);
  * The text of a packet that is not authentic stays as it came. Nothing secret is left in the
  * context, in vector registers or on the stack.
  */
-uint64_t aead_avx512_seal(
-        struct aead_avx512 *avx512, const struct aead_packet packets[], unsigned count);
-uint64_t aead_avx512_open(
-        struct aead_avx512 *avx512, const struct aead_packet packets[], unsigned count);
+uint64_t
+aead_avx512_seal(struct aead_avx512 *avx512, const struct aead_packet packets[], unsigned count);
+uint64_t
+aead_avx512_open(struct aead_avx512 *avx512, const struct aead_packet packets[], unsigned count);

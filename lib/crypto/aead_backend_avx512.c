@@ -14,7 +14,7 @@ static bool
 avx512_supported(void)
 {
 	return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-	        __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512ifma");
+		__builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512ifma");
 }
 
 static void *
@@ -46,10 +46,10 @@ avx512_open(void *context, const struct aead_packet packets[], unsigned count)
 }
 
 const struct aead_backend aead_backend_avx512 = {
-        .name = "avx512",
-        .supported = avx512_supported,
-        .create = avx512_create,
-        .destroy = avx512_destroy,
-        .seal = avx512_seal,
-        .open = avx512_open,
+	.name = "avx512",
+	.supported = avx512_supported,
+	.create = avx512_create,
+	.destroy = avx512_destroy,
+	.seal = avx512_seal,
+	.open = avx512_open,
 };

@@ -11,12 +11,12 @@
 
 void
 chacha20_avx512_lanes(struct chacha20_lanes *lanes, const uint8_t *const keys[CHACHA20_LANES],
-        const uint64_t counters[CHACHA20_LANES])
+	const uint64_t counters[CHACHA20_LANES])
 {
-	const __m512i even = _mm512_set_epi32(
-	        30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
-	const __m512i odd = _mm512_set_epi32(
-	        31, 29, 27, 25, 23, 21, 19, 17, 15, 13, 11, 9, 7, 5, 3, 1);
+	const __m512i even =
+		_mm512_set_epi32(30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
+	const __m512i odd =
+		_mm512_set_epi32(31, 29, 27, 25, 23, 21, 19, 17, 15, 13, 11, 9, 7, 5, 3, 1);
 	__m512i low = _mm512_loadu_si512(counters);
 	__m512i high = _mm512_loadu_si512(counters + 8);
 	__m512i quad[2][4]; /* words 0..3 and, in every second 128 bits, 4..7, of four keys each */
@@ -47,9 +47,9 @@ chacha20_avx512_lanes(struct chacha20_lanes *lanes, const uint8_t *const keys[CH
 	}
 	for (unsigned i = 0; i < 4; i++) {
 		_mm512_store_si512(
-		        lanes->key[i], _mm512_shuffle_i64x2(quad[0][i], quad[1][i], 0x88));
+			lanes->key[i], _mm512_shuffle_i64x2(quad[0][i], quad[1][i], 0x88));
 		_mm512_store_si512(
-		        lanes->key[4 + i], _mm512_shuffle_i64x2(quad[0][i], quad[1][i], 0xdd));
+			lanes->key[4 + i], _mm512_shuffle_i64x2(quad[0][i], quad[1][i], 0xdd));
 	}
 	_mm512_store_si512(lanes->nonce[0], _mm512_permutex2var_epi32(low, even, high));
 	_mm512_store_si512(lanes->nonce[1], _mm512_permutex2var_epi32(low, odd, high));
@@ -57,18 +57,18 @@ chacha20_avx512_lanes(struct chacha20_lanes *lanes, const uint8_t *const keys[CH
 
 void
 chacha20_avx512_pick(struct chacha20_lanes *to, const struct chacha20_lanes from[2],
-        const uint32_t packet[CHACHA20_LANES])
+	const uint32_t packet[CHACHA20_LANES])
 {
 	__m512i index = _mm512_load_si512(packet);
 
 	for (unsigned i = 0; i < 8; i++)
 		_mm512_store_si512(to->key[i],
-		        _mm512_permutex2var_epi32(_mm512_load_si512(from[0].key[i]), index,
-		                _mm512_load_si512(from[1].key[i])));
+			_mm512_permutex2var_epi32(_mm512_load_si512(from[0].key[i]), index,
+				_mm512_load_si512(from[1].key[i])));
 	for (unsigned i = 0; i < 2; i++)
 		_mm512_store_si512(to->nonce[i],
-		        _mm512_permutex2var_epi32(_mm512_load_si512(from[0].nonce[i]), index,
-		                _mm512_load_si512(from[1].nonce[i])));
+			_mm512_permutex2var_epi32(_mm512_load_si512(from[0].nonce[i]), index,
+				_mm512_load_si512(from[1].nonce[i])));
 }
 
 /* Makes block[i] the block of lane i. */
@@ -95,8 +95,8 @@ xor_part(const struct chacha20_columns *columns, const struct chacha20_targets *
 		uint8_t *at = targets->at[i];
 		__mmask64 bytes = targets->bytes[i];
 
-		_mm512_mask_storeu_epi8(at, bytes,
-		        _mm512_xor_si512(_mm512_maskz_loadu_epi8(bytes, at), block[i]));
+		_mm512_mask_storeu_epi8(
+			at, bytes, _mm512_xor_si512(_mm512_maskz_loadu_epi8(bytes, at), block[i]));
 	}
 }
 
@@ -115,8 +115,7 @@ xor_full(const struct chacha20_columns *columns, const struct chacha20_targets *
 }
 
 void
-chacha20_avx512_xor(
-        const struct chacha20_columns *columns, const struct chacha20_targets *targets)
+chacha20_avx512_xor(const struct chacha20_columns *columns, const struct chacha20_targets *targets)
 {
 	if (targets->full)
 		xor_full(columns, targets);

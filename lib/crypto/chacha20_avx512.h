@@ -28,8 +28,8 @@ struct chacha20_columns {
 };
 
 _Static_assert(sizeof(struct chacha20_lanes) == 640 && sizeof(struct chacha20_counters) == 64 &&
-                sizeof(struct chacha20_columns) == 1024,
-        "the offsets that the assembly knows");
+		sizeof(struct chacha20_columns) == 1024,
+	"the offsets that the assembly knows");
 
 /*
  * Where the key stream of 16 lanes goes: text to be XORed in place. Each `at` points to readable
@@ -43,29 +43,29 @@ struct chacha20_targets {
 
 /* chacha20_avx512_x32 makes out[0] from a and counters[0], and out[1] from b and counters[1]. */
 void chacha20_avx512_x32(const struct chacha20_lanes *a, const struct chacha20_lanes *b,
-        const struct chacha20_counters counters[2], struct chacha20_columns out[2]);
+	const struct chacha20_counters counters[2], struct chacha20_columns out[2]);
 
 /* chacha20_avx512_x16 makes `out`, in a little more than half of the time. */
 void chacha20_avx512_x16(const struct chacha20_lanes *lanes,
-        const struct chacha20_counters *counters, struct chacha20_columns *out);
+	const struct chacha20_counters *counters, struct chacha20_columns *out);
 
 /*
  * chacha20_avx512_lanes brings 16 keys, of 32 bytes each, and 16 nonces (4 zero bytes and the
  * counter in little-endian) into the form of lanes.
  */
-void chacha20_avx512_lanes(struct chacha20_lanes *lanes,
-        const uint8_t *const keys[CHACHA20_LANES], const uint64_t counters[CHACHA20_LANES]);
+void chacha20_avx512_lanes(struct chacha20_lanes *lanes, const uint8_t *const keys[CHACHA20_LANES],
+	const uint64_t counters[CHACHA20_LANES]);
 
 /*
  * chacha20_avx512_pick makes lane i of `to` a copy of lane packet[i] (0..31) of from[0] and
  * from[1] side by side; `packet` is aligned to 64 bytes.
  */
 void chacha20_avx512_pick(struct chacha20_lanes *to, const struct chacha20_lanes from[2],
-        const uint32_t packet[CHACHA20_LANES]);
+	const uint32_t packet[CHACHA20_LANES]);
 
 /* chacha20_avx512_xor applies the blocks of 16 lanes to their targets. */
-void chacha20_avx512_xor(
-        const struct chacha20_columns *columns, const struct chacha20_targets *targets);
+void
+chacha20_avx512_xor(const struct chacha20_columns *columns, const struct chacha20_targets *targets);
 
 /*
  * avx512_clear zeros all vector and mask registers, and AVX512_STACK_LINES * 64 bytes of the dead

@@ -80,7 +80,8 @@
  * counters, and the nonces, whose first word is always zero. `lanes` and `counters` are registers
  * that point to a struct chacha20_lanes and to 16 words.
  */
-	.macro LOAD lanes, counters, w0, w1, w2, w3, w4, w5, w6, w7, w8, w9, w10, w11, w12, w13, w14, w15
+	.macro LOAD lanes, counters, w0, w1, w2, w3, w4, w5, w6, w7, \
+		w8, w9, w10, w11, w12, w13, w14, w15
 	vpbroadcastd \w0, dword ptr [rip + constants]
 	vpbroadcastd \w1, dword ptr [rip + constants + 4]
 	vpbroadcastd \w2, dword ptr [rip + constants + 8]
@@ -100,7 +101,8 @@
 	.endm
 
 /* Adds the initial state, and writes the 16 columns to `out`. */
-	.macro FINISH lanes, counters, out, w0, w1, w2, w3, w4, w5, w6, w7, w8, w9, w10, w11, w12, w13, w14, w15
+	.macro FINISH lanes, counters, out, w0, w1, w2, w3, w4, w5, w6, w7, \
+		w8, w9, w10, w11, w12, w13, w14, w15
 	vpaddd \w0, \w0, dword ptr [rip + constants]{1to16}
 	vpaddd \w1, \w1, dword ptr [rip + constants + 4]{1to16}
 	vpaddd \w2, \w2, dword ptr [rip + constants + 8]{1to16}

@@ -20,7 +20,7 @@ avx512_supported(void)
 
 void
 mac1_batch(uint8_t macs[][BLAKE2S_MAC_LEN], const uint8_t key[BLAKE2S_LEN],
-        const uint8_t *const messages[], unsigned count)
+	const uint8_t *const messages[], unsigned count)
 {
 	unsigned done = 0;
 

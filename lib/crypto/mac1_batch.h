@@ -19,4 +19,4 @@
  * and the messages are as they came: nothing of it is secret, so nothing is wiped.
  */
 void mac1_batch(uint8_t macs[][BLAKE2S_MAC_LEN], const uint8_t key[BLAKE2S_LEN],
-        const uint8_t *const messages[], unsigned count);
+	const uint8_t *const messages[], unsigned count);

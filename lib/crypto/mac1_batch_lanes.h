@@ -14,4 +14,4 @@
  * there are lanes. The CPU must have AVX-512 F and BW.
  */
 void mac1_batch_avx512(uint8_t macs[][BLAKE2S_MAC_LEN], const uint8_t key[BLAKE2S_LEN],
-        const uint8_t *const messages[], unsigned count);
+	const uint8_t *const messages[], unsigned count);

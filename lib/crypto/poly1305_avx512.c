@@ -75,7 +75,7 @@ shape_init(struct shape *shape, const struct poly1305_set *set)
 	shape->ragged = ends % BLOCK_LEN != 0;
 	for (unsigned i = 0; i < POLY1305_LANES; i++)
 		shape->pads[i] = (int64_t)shape->steps * STEP_LEN -
-		        (set->len[i] + BLOCK_LEN - 1) / BLOCK_LEN * BLOCK_LEN;
+			(set->len[i] + BLOCK_LEN - 1) / BLOCK_LEN * BLOCK_LEN;
 }
 
 /* One set at work. */
@@ -100,7 +100,7 @@ number_of(__m512i low, __m512i high)
 
 	n.limb[0] = _mm512_and_si512(low, ones(44));
 	n.limb[1] = _mm512_and_si512(
-	        _mm512_or_si512(_mm512_srli_epi64(low, 44), _mm512_slli_epi64(high, 20)), ones(44));
+		_mm512_or_si512(_mm512_srli_epi64(low, 44), _mm512_slli_epi64(high, 20)), ones(44));
 	n.limb[2] = _mm512_srli_epi64(high, 24);
 	return n;
 }
@@ -167,15 +167,14 @@ reduce(const struct sums *sums)
 
 	n.limb[0] = _mm512_and_si512(sums->low[0], ones(44));
 	carry = _mm512_add_epi64(
-	        _mm512_srli_epi64(sums->low[0], 44), _mm512_slli_epi64(sums->high[0], 8));
+		_mm512_srli_epi64(sums->low[0], 44), _mm512_slli_epi64(sums->high[0], 8));
 	carry = _mm512_add_epi64(sums->low[1], carry);
 	n.limb[1] = _mm512_and_si512(carry, ones(44));
-	carry = _mm512_add_epi64(
-	        _mm512_srli_epi64(carry, 44), _mm512_slli_epi64(sums->high[1], 8));
+	carry = _mm512_add_epi64(_mm512_srli_epi64(carry, 44), _mm512_slli_epi64(sums->high[1], 8));
 	carry = _mm512_add_epi64(sums->low[2], carry);
 	n.limb[2] = _mm512_and_si512(carry, ones(42));
 	carry = _mm512_add_epi64(
-	        _mm512_srli_epi64(carry, 42), _mm512_slli_epi64(sums->high[2], 10));
+		_mm512_srli_epi64(carry, 42), _mm512_slli_epi64(sums->high[2], 10));
 	carry = _mm512_add_epi64(carry, _mm512_slli_epi64(carry, 2));
 	n.limb[0] = _mm512_add_epi64(n.limb[0], carry);
 	n.limb[1] = _mm512_add_epi64(n.limb[1], _mm512_srli_epi64(n.limb[0], 44));
@@ -197,14 +196,13 @@ ALWAYS_INLINE __m512i
 key_word(const struct poly1305_set *set, unsigned word)
 {
 	return _mm512_cvtepu32_epi64(
-	        _mm256_load_si256((const __m256i *)&set->keys->word[word][set->first_lane]));
+		_mm256_load_si256((const __m256i *)&set->keys->word[word][set->first_lane]));
 }
 
 ALWAYS_INLINE __m512i
 key_half(const struct poly1305_set *set, unsigned word)
 {
-	return _mm512_or_si512(
-	        key_word(set, word), _mm512_slli_epi64(key_word(set, word + 1), 32));
+	return _mm512_or_si512(key_word(set, word), _mm512_slli_epi64(key_word(set, word + 1), 32));
 }
 
 /* 64 bytes of a text from `at`, which may lie before its start, zeros where it has none. */
@@ -240,7 +238,7 @@ step_load(struct number blocks[STEP_BLOCKS], const struct lanes *lanes, ptrdiff_
 		ptrdiff_t from = at - lanes->shape->pads[i];
 
 		row[i] = masked ? row_masked(data, from, lanes->set->len[i])
-		                : _mm512_loadu_si512(data + from);
+				: _mm512_loadu_si512(data + from);
 	}
 	for (unsigned i = 0; i < 4; i++) {
 		low[i] = _mm512_unpacklo_epi64(row[2 * i], row[2 * i + 1]);
@@ -264,9 +262,9 @@ step_load(struct number blocks[STEP_BLOCKS], const struct lanes *lanes, ptrdiff_
 
 		if (masked)
 			marked = _mm512_maskz_mov_epi64(
-			        _mm512_cmple_epi64_mask(_mm512_load_si512(lanes->shape->pads),
-			                _mm512_set1_epi64(at + (ptrdiff_t)k * BLOCK_LEN)),
-			        mark);
+				_mm512_cmple_epi64_mask(_mm512_load_si512(lanes->shape->pads),
+					_mm512_set1_epi64(at + (ptrdiff_t)k * BLOCK_LEN)),
+				mark);
 		blocks[k] = number_of(blocks[k].limb[0], blocks[k].limb[1]);
 		blocks[k].limb[2] = _mm512_or_si512(blocks[k].limb[2], marked);
 	}
@@ -274,8 +272,8 @@ step_load(struct number blocks[STEP_BLOCKS], const struct lanes *lanes, ptrdiff_
 
 /* Takes blocks from, from + 1, ... of a step into the sums, `width` of them by one reduction. */
 ALWAYS_INLINE void
-blocks_absorb(struct lanes *lanes, const struct number blocks[STEP_BLOCKS], unsigned from,
-        unsigned width)
+blocks_absorb(
+	struct lanes *lanes, const struct number blocks[STEP_BLOCKS], unsigned from, unsigned width)
 {
 	struct sums sums = {0};
 
@@ -309,12 +307,12 @@ step(struct lanes *lanes, ptrdiff_t at, bool masked, unsigned from, unsigned wid
 
 ALWAYS_INLINE void
 lanes_init(struct lanes *lanes, struct factor power[], unsigned width,
-        const struct poly1305_set *set, const struct shape *shape)
+	const struct poly1305_set *set, const struct shape *shape)
 {
 	const __m512i clamp_low = _mm512_set1_epi64(0x0ffffffc0fffffff);
 	const __m512i clamp_high = _mm512_set1_epi64(0x0ffffffc0ffffffc);
 	struct number n = number_of(_mm512_and_si512(key_half(set, 0), clamp_low),
-	        _mm512_and_si512(key_half(set, 2), clamp_high));
+		_mm512_and_si512(key_half(set, 2), clamp_high));
 
 	lanes->sum = (struct number){0};
 	lanes->set = set;
@@ -365,7 +363,7 @@ lanes_finish(const struct lanes *lanes)
 	low = _mm512_add_epi64(low, s_low);
 	high = _mm512_add_epi64(high, s_high);
 	high = _mm512_mask_add_epi64(
-	        high, _mm512_cmplt_epu64_mask(low, s_low), high, _mm512_set1_epi64(1));
+		high, _mm512_cmplt_epu64_mask(low, s_low), high, _mm512_set1_epi64(1));
 	_mm512_store_si512(lanes->set->low, low);
 	_mm512_store_si512(lanes->set->high, high);
 }
@@ -374,17 +372,17 @@ lanes_finish(const struct lanes *lanes)
 ALWAYS_INLINE void
 lengths_absorb(struct lanes *lanes)
 {
-	__m512i len =
-	        _mm512_cvtepu32_epi64(_mm256_load_si256((const __m256i *)lanes->set->len));
-	struct number block = {{_mm512_setzero_si512(), _mm512_slli_epi64(len, 20),
-	        _mm512_set1_epi64(1LL << 40)}};
+	__m512i len = _mm512_cvtepu32_epi64(_mm256_load_si256((const __m256i *)lanes->set->len));
+	struct number block = {
+		{_mm512_setzero_si512(), _mm512_slli_epi64(len, 20), _mm512_set1_epi64(1LL << 40)}};
 
 	lanes->sum = multiply(add(lanes->sum, block), &lanes->power[0]);
 }
 
 /* The tags of a set, by `width` blocks to a reduction, which is a constant, as many powers. */
 ALWAYS_INLINE void
-run(const struct poly1305_set *set, const struct shape *shape, struct factor power[], unsigned width)
+run(const struct poly1305_set *set, const struct shape *shape, struct factor power[],
+	unsigned width)
 {
 	struct lanes lanes;
 

@@ -58,8 +58,8 @@ test_counts(void **state)
 
 			memset(expected, CANARY, sizeof(expected));
 			if (i < count)
-				blake2s_mac(expected, key, sizeof(key), messages[i],
-				        MAC1_MESSAGE_LEN);
+				blake2s_mac(
+					expected, key, sizeof(key), messages[i], MAC1_MESSAGE_LEN);
 			assert_memory_equal(macs[i], expected, sizeof(expected));
 		}
 	}
@@ -92,8 +92,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(test_counts),
-	        cmocka_unit_test(test_exact_buffers),
+		cmocka_unit_test(test_counts),
+		cmocka_unit_test(test_exact_buffers),
 	};
 
 	return cmocka_run_group_tests(tests, seed, NULL);

@@ -33,7 +33,7 @@ static bool
 supported(void)
 {
 	return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-	        __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512ifma");
+		__builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512ifma");
 }
 
 static int
@@ -83,18 +83,18 @@ check(const struct trial *trial, unsigned first_lane)
 	_Alignas(64) uint64_t high[POLY1305_LANES];
 	uint8_t *data[POLY1305_LANES];
 	struct poly1305_set set = {.data = data,
-	        .len = trial->len,
-	        .keys = &keys,
-	        .first_lane = first_lane,
-	        .low = low,
-	        .high = high};
+		.len = trial->len,
+		.keys = &keys,
+		.first_lane = first_lane,
+		.low = low,
+		.high = high};
 
 	fill_random((uint8_t *)&keys, sizeof(keys));
 	for (unsigned lane = 0; lane < POLY1305_LANES; lane++) {
 		data[lane] = (uint8_t *)(uintptr_t)trial->text[lane];
 		for (unsigned word = 0; word < 8; word++)
 			keys.word[word][first_lane + lane] =
-			        load_le32(trial->key[lane] + (size_t)4 * word);
+				load_le32(trial->key[lane] + (size_t)4 * word);
 	}
 	poly1305_avx512(&set);
 	for (unsigned lane = 0; lane < POLY1305_LANES; lane++) {
@@ -188,9 +188,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(test_extremes),
-	        cmocka_unit_test(test_near_modulus),
-	        cmocka_unit_test(test_random),
+		cmocka_unit_test(test_extremes),
+		cmocka_unit_test(test_near_modulus),
+		cmocka_unit_test(test_random),
 	};
 
 	return cmocka_run_group_tests(tests, prepare, finish);
