@@ -30,8 +30,11 @@
 
 #define HALF_MAX (2 * CHACHA20_LANES)
 #define GROUPS_MAX 2
+#define BLOCK_LEN 16 /* of Poly1305 */
 /* With fewer lanes of 16 in use, a mixed unit is cheaper, though lanes have to be picked. */
 #define DIRECT_MIN 13
+/* Texts of fewer bytes are not worth being split. */
+#define SPLIT_MIN 512
 /* So many packets leave enough lanes of 16 for key stream. */
 #define FEW_MAX 8
 
@@ -54,13 +57,28 @@ struct stream {
 	bool mixed; /* there were mixed units */
 };
 
-/* Up to 32 packets at work, longest first. Lanes beyond `count` have no text and some key. */
+/* Lanes of Poly1305 some of which have parts of texts; for struct poly1305_set. */
+struct split {
+	uint8_t *data[POLY1305_LANES];
+	uint32_t len[POLY1305_LANES];
+	uint32_t total[POLY1305_LANES];
+	uint32_t packet[POLY1305_LANES];
+	uint64_t low[POLY1305_LANES];
+	uint64_t high[POLY1305_LANES];
+};
+
+/*
+ * Up to 32 packets at work, longest first. Those beyond `count` have no text and some key; a set
+ * of Poly1305 may begin anywhere, so there are 8 of them even beyond 32.
+ */
 struct half {
 	unsigned count;
 	unsigned groups;
+	uint32_t all; /* mask of the packets */
 	uint8_t index[HALF_MAX]; /* in the caller's array */
-	_Alignas(64) uint8_t *data[HALF_MAX];
-	_Alignas(64) uint32_t len[HALF_MAX];
+	_Alignas(64) uint8_t *data[HALF_MAX + POLY1305_LANES];
+	_Alignas(64) uint32_t len[HALF_MAX + POLY1305_LANES];
+	uint32_t number[HALF_MAX + POLY1305_LANES]; /* 0, 1, 2 ... */
 	struct stream stream;
 	/*
 	 * Never written: where lanes without text point to. Each has a line of its own, because
@@ -68,8 +86,9 @@ struct half {
 	 */
 	_Alignas(64) uint8_t idle[CHACHA20_LANES][CHACHA20_BLOCK_LEN];
 	/* From here to the end is secret. */
-	_Alignas(64) uint64_t tag_low[HALF_MAX];
-	_Alignas(64) uint64_t tag_high[HALF_MAX];
+	struct split split;
+	uint64_t tag_low[HALF_MAX + POLY1305_LANES];
+	uint64_t tag_high[HALF_MAX + POLY1305_LANES];
 	struct chacha20_lanes lanes[GROUPS_MAX];
 	/* Block 0 of both groups, and what make_keys had lanes left for. */
 	struct chacha20_columns keys[GROUPS_MAX];
@@ -95,6 +114,8 @@ aead_avx512_create(void)
 	memset(avx512, 0, sizeof(*avx512));
 	avx512->units[0].mixed = &avx512->mixed[0];
 	avx512->units[1].mixed = &avx512->mixed[1];
+	for (unsigned i = 0; i < HALF_MAX + POLY1305_LANES; i++)
+		avx512->half.number[i] = i;
 	return avx512;
 }
 
@@ -144,10 +165,12 @@ half_init(struct half *half, const struct aead_packet packets[], const uint8_t o
 
 	half->count = count;
 	half->groups = (count + CHACHA20_LANES - 1) / CHACHA20_LANES;
+	half->all = 0;
 	half->stream = (struct stream){.block = 1};
 	for (unsigned i = 0; i < count; i++) {
 		const struct aead_packet *packet = &packets[order[i]];
 
+		half->all |= UINT32_C(1) << i;
 		half->index[i] = order[i];
 		half->data[i] = packet->data;
 		half->len[i] = packet->len;
@@ -155,10 +178,12 @@ half_init(struct half *half, const struct aead_packet packets[], const uint8_t o
 		counters[i] = packet->counter;
 	}
 	for (unsigned i = count; i < half->groups * CHACHA20_LANES; i++) {
-		half->data[i] = half->data[0];
-		half->len[i] = 0;
 		keys[i] = keys[0];
 		counters[i] = 0;
+	}
+	for (unsigned i = count; i < half->groups * CHACHA20_LANES + POLY1305_LANES; i++) {
+		half->data[i] = half->idle[0];
+		half->len[i] = 0;
 	}
 	for (unsigned i = 0; i < half->groups; i++)
 		chacha20_avx512_lanes(
@@ -358,7 +383,7 @@ apply_ahead(struct aead_avx512 *avx512, unsigned ahead, uint32_t live)
 	for (unsigned i = 0; i < 2; i++) {
 		if (!(ahead >> i & 1))
 			continue;
-		if (live != UINT32_MAX >> (HALF_MAX - half->count))
+		if (live != half->all)
 			unit_restrict(&avx512->units[i], live);
 		chacha20_avx512_xor(&half->keys[i], &avx512->units[i].targets);
 	}
@@ -387,23 +412,107 @@ crypt(struct aead_avx512 *avx512)
 	}
 }
 
+/*
+ * How many packets from `first` on are to have two lanes each, because they are so long that the
+ * others would wait for them, or the only ones.
+ */
+static unsigned
+split_count(const struct half *half, unsigned first)
+{
+	uint32_t longest = half->len[first];
+	unsigned count = 0;
+
+	if (longest < SPLIT_MIN)
+		return 0;
+	while (first + count < half->count && half->len[first + count] > longest / 2)
+		if (++count > POLY1305_LANES / 2)
+			return 0;
+	return count;
+}
+
+/* Has a lane take a packet, or none. */
+static void
+lane_set(struct split *split, unsigned lane, const struct half *half, unsigned packet)
+{
+	packet = packet < half->count ? packet : half->count;
+	split->packet[lane] = packet;
+	split->data[lane] = half->data[packet];
+	split->len[lane] = half->len[packet];
+	split->total[lane] = half->len[packet];
+}
+
+/*
+ * The tags of `count` packets from `first` on, each in two lanes, and of more in the lanes that
+ * are left. Returns the first packet that has no tag yet.
+ */
+static unsigned
+make_tags_split(struct half *half, unsigned first, unsigned count)
+{
+	struct split *split = &half->split;
+	unsigned next = first + count;
+	uint32_t end_blocks = (half->len[first] / 2 + 63) / 64 * 4;
+	struct poly1305_set set = {
+		.data = split->data,
+		.len = split->len,
+		.total = split->total,
+		.packet = split->packet,
+		.keys = half->keys,
+		.low = split->low,
+		.high = split->high,
+		.split = count,
+		.end_blocks = end_blocks,
+	};
+
+	for (unsigned i = 0; i < POLY1305_LANES / 2; i++) {
+		uint32_t blocks = (half->len[first + i] + BLOCK_LEN - 1) / BLOCK_LEN;
+		uint32_t before = blocks > end_blocks ? (blocks - end_blocks) * BLOCK_LEN : 0;
+
+		if (i < count) {
+			lane_set(split, i, half, first + i);
+			lane_set(split, 4 + i, half, first + i);
+			split->len[4 + i] = before;
+			split->data[i] += before;
+			split->len[i] -= before;
+		} else {
+			lane_set(split, i, half, next++);
+			lane_set(split, 4 + i, half, next++);
+		}
+	}
+	poly1305_avx512(&set);
+	for (unsigned i = 0; i < POLY1305_LANES; i++) {
+		/* The tag of what was split is with its end. */
+		if (i >= 4 && i < 4 + count)
+			continue;
+		half->tag_low[split->packet[i]] = split->low[i];
+		half->tag_high[split->packet[i]] = split->high[i];
+	}
+	return next;
+}
+
 /* Makes the tags of what lies in the buffers now. */
 static void
-make_tags(struct aead_avx512 *avx512)
+make_tags(struct half *half)
 {
-	struct half *half = &avx512->half;
+	unsigned first = 0;
 
-	for (unsigned first = 0; first < half->count; first += POLY1305_LANES) {
+	while (first < half->count) {
+		unsigned count = split_count(half, first);
 		struct poly1305_set set = {
 			.data = &half->data[first],
 			.len = &half->len[first],
-			.keys = &half->keys[first / CHACHA20_LANES],
-			.first_lane = first % CHACHA20_LANES,
+			.total = &half->len[first],
+			.packet = &half->number[first],
+			.keys = half->keys,
 			.low = &half->tag_low[first],
 			.high = &half->tag_high[first],
 		};
 
+		if (count > 0) {
+			first = make_tags_split(half, first, count);
+			continue;
+		}
 		poly1305_avx512(&set);
+		first += POLY1305_LANES;
 	}
 }
 
@@ -432,9 +541,9 @@ half_seal(struct aead_avx512 *avx512)
 {
 	struct half *half = &avx512->half;
 
-	apply_ahead(avx512, make_keys(avx512), UINT32_MAX >> (HALF_MAX - half->count));
+	apply_ahead(avx512, make_keys(avx512), half->all);
 	crypt(avx512);
-	make_tags(avx512);
+	make_tags(half);
 	for (unsigned i = 0; i < half->count; i++) {
 		store_le64(half->data[i] + half->len[i], half->tag_low[i]);
 		store_le64(half->data[i] + half->len[i] + 8, half->tag_high[i]);
@@ -449,7 +558,7 @@ half_open(struct aead_avx512 *avx512)
 	uint64_t result = 0;
 	uint32_t authentic;
 
-	make_tags(avx512);
+	make_tags(half);
 	authentic = compare_tags(half);
 	for (unsigned i = 0; i < half->count; i++) {
 		if (authentic >> i & 1)
@@ -476,7 +585,7 @@ half_wipe(struct aead_avx512 *avx512)
 {
 	struct half *half = &avx512->half;
 
-	zero(half->tag_low, sizeof(*half) - offsetof(struct half, tag_low));
+	zero(&half->split, sizeof(*half) - offsetof(struct half, split));
 	if (avx512->crypted)
 		zero(avx512->columns, sizeof(avx512->columns));
 	if (half->stream.mixed)
@@ -497,7 +606,7 @@ aead_avx512_seal(struct aead_avx512 *avx512, const struct aead_packet packets[],
 		half_wipe(avx512);
 	}
 	avx512_clear();
-	return UINT64_MAX >> (AEAD_BATCH_MAX - count);
+	return UINT64_MAX;
 }
 
 uint64_t

@@ -152,7 +152,7 @@ sums_add(struct sums *sums, struct number n, const struct factor *f)
 }
 
 /*
- * Carries. A limb of `n` in sums_add is below 2^46 (a result of this plus a block), a factor's
+ * Carries. A limb of `n` in sums_add is below 2^46 (two results of this plus a block), a factor's
  * below 2^44 + 2^11, so times 20 below 2^49. A low part is below 2^52 and a high one below 2^43; of
  * at most 12 each the sums stay below 2^56 and 2^47. High parts weigh 2^52, that is, 2^8 of the
  * next limb; those of limb 2 weigh 2^140 = 2^10 * 2^130, and come back times 5. In limb 2 the high
@@ -195,8 +195,11 @@ multiply(struct number n, const struct factor *f)
 ALWAYS_INLINE __m512i
 key_word(const struct poly1305_set *set, unsigned word)
 {
-	return _mm512_cvtepu32_epi64(
-		_mm256_load_si256((const __m256i *)&set->keys->word[word][set->first_lane]));
+	__m512i packet = _mm512_castsi256_si512(_mm256_loadu_si256((const __m256i_u *)set->packet));
+	__m512i words = _mm512_permutex2var_epi32(_mm512_load_si512(set->keys[0].word[word]),
+		packet, _mm512_load_si512(set->keys[1].word[word]));
+
+	return _mm512_cvtepu32_epi64(_mm512_castsi512_si256(words));
 }
 
 ALWAYS_INLINE __m512i
@@ -364,19 +367,50 @@ lanes_finish(const struct lanes *lanes)
 	high = _mm512_add_epi64(high, s_high);
 	high = _mm512_mask_add_epi64(
 		high, _mm512_cmplt_epu64_mask(low, s_low), high, _mm512_set1_epi64(1));
-	_mm512_store_si512(lanes->set->low, low);
-	_mm512_store_si512(lanes->set->high, high);
+	_mm512_storeu_si512(lanes->set->low, low);
+	_mm512_storeu_si512(lanes->set->high, high);
 }
 
 /* The two lengths as a block: none, and that of the text, which is the high half. */
 ALWAYS_INLINE void
 lengths_absorb(struct lanes *lanes)
 {
-	__m512i len = _mm512_cvtepu32_epi64(_mm256_load_si256((const __m256i *)lanes->set->len));
+	__m512i len = _mm512_cvtepu32_epi64(_mm256_loadu_si256((const __m256i_u *)lanes->set->total));
 	struct number block = {
 		{_mm512_setzero_si512(), _mm512_slli_epi64(len, 20), _mm512_set1_epi64(1LL << 40)}};
 
 	lanes->sum = multiply(add(lanes->sum, block), &lanes->power[0]);
+}
+
+/*
+ * Joins split texts: what is before an end counts times r^n, of n blocks in the end. One lane is
+ * as good as any for the power, so all make their own; the others' sums stay as they are. Limbs
+ * come by value: pointers to them would keep the caller's out of registers.
+ */
+static __attribute__((noinline)) struct number
+join(__m512i sum0, __m512i sum1, __m512i sum2, __m512i r0, __m512i r1, __m512i r2,
+	const struct poly1305_set *set)
+{
+	const __mmask8 ends = (__mmask8)((1U << set->split) - 1);
+	struct number sum = {{sum0, sum1, sum2}};
+	struct number power = {{r0, r1, r2}};
+	struct factor r = factor_of(power);
+	struct factor factor;
+
+	for (unsigned bit = 31 - (unsigned)__builtin_clz(set->end_blocks); bit-- > 0;) {
+		factor = factor_of(power);
+		power = multiply(power, &factor);
+		if (set->end_blocks >> bit & 1)
+			power = multiply(power, &r);
+	}
+	factor = factor_of(power);
+	power = multiply(sum, &factor);
+	for (unsigned i = 0; i < 3; i++) {
+		__m512i before = _mm512_shuffle_i64x2(power.limb[i], power.limb[i], 0x4e);
+
+		sum.limb[i] = _mm512_mask_add_epi64(sum.limb[i], ends, sum.limb[i], before);
+	}
+	return sum;
 }
 
 /* The tags of a set, by `width` blocks to a reduction, which is a constant, as many powers. */
@@ -394,6 +428,15 @@ run(const struct poly1305_set *set, const struct shape *shape, struct factor pow
 			step(&lanes, at, true, i == 0 ? shape->skipped : 0, width);
 		else
 			step(&lanes, at, false, 0, width);
+	}
+	if (set->split > 0) {
+		const struct number *sum = &lanes.sum;
+		const struct factor *r = &lanes.power[0];
+		struct number joined = join(sum->limb[0], sum->limb[1], sum->limb[2], r->limb[0],
+			r->limb[1], r->limb[2], set);
+
+		for (unsigned i = 0; i < 3; i++)
+			lanes.sum.limb[i] = joined.limb[i];
 	}
 	lengths_absorb(&lanes);
 	lanes_finish(&lanes);

@@ -75,35 +75,91 @@ expected_tag(uint8_t tag[16], const struct trial *trial, unsigned lane)
 	crypto_onetimeauth_poly1305(tag, message, padded + 16, trial->key[lane]);
 }
 
-static void
-check(const struct trial *trial, unsigned first_lane)
-{
-	static struct chacha20_columns keys;
-	_Alignas(64) uint64_t low[POLY1305_LANES];
-	_Alignas(64) uint64_t high[POLY1305_LANES];
+/* A set and what it points to. */
+struct lanes {
 	uint8_t *data[POLY1305_LANES];
-	struct poly1305_set set = {.data = data,
-		.len = trial->len,
-		.keys = &keys,
-		.first_lane = first_lane,
-		.low = low,
-		.high = high};
+	uint32_t len[POLY1305_LANES];
+	uint32_t total[POLY1305_LANES];
+	uint32_t packet[POLY1305_LANES];
+	uint64_t low[POLY1305_LANES];
+	uint64_t high[POLY1305_LANES];
+	struct chacha20_columns keys[2];
+	struct poly1305_set set;
+};
 
-	fill_random((uint8_t *)&keys, sizeof(keys));
-	for (unsigned lane = 0; lane < POLY1305_LANES; lane++) {
-		data[lane] = (uint8_t *)(uintptr_t)trial->text[lane];
-		for (unsigned word = 0; word < 8; word++)
-			keys.word[word][first_lane + lane] =
-				load_le32(trial->key[lane] + (size_t)4 * word);
-	}
-	poly1305_avx512(&set);
-	for (unsigned lane = 0; lane < POLY1305_LANES; lane++) {
+static void
+lanes_init(struct lanes *lanes)
+{
+	fill_random((uint8_t *)lanes->keys, sizeof(lanes->keys));
+	lanes->set = (struct poly1305_set){
+		.data = lanes->data,
+		.len = lanes->len,
+		.total = lanes->total,
+		.packet = lanes->packet,
+		.keys = lanes->keys,
+		.low = lanes->low,
+		.high = lanes->high,
+	};
+}
+
+/* Puts a text, from byte `from` to `to`, into a lane, and its key where packet `packet` has it. */
+static void
+lane_set(struct lanes *lanes, unsigned lane, const struct trial *trial, unsigned text,
+	unsigned packet, uint32_t from, uint32_t to)
+{
+	lanes->data[lane] = (uint8_t *)(uintptr_t)trial->text[text] + from;
+	lanes->len[lane] = to - from;
+	lanes->total[lane] = trial->len[text];
+	lanes->packet[lane] = packet;
+	for (unsigned word = 0; word < 8; word++)
+		lanes->keys[packet / 16].word[word][packet % 16] =
+			load_le32(trial->key[text] + (size_t)4 * word);
+}
+
+static void
+expect(const struct lanes *lanes, const struct trial *trial, unsigned count)
+{
+	for (unsigned lane = 0; lane < count; lane++) {
 		uint8_t tag[16];
 
 		expected_tag(tag, trial, lane);
-		if (load_le64(tag) != low[lane] || load_le64(tag + 8) != high[lane])
-			fail_msg("lane %u of %u bytes", lane, trial->len[lane]);
+		if (load_le64(tag) != lanes->low[lane] || load_le64(tag + 8) != lanes->high[lane])
+			fail_msg("lane %u of %u bytes, %u split before %u blocks", lane,
+				trial->len[lane], lanes->set.split, lanes->set.end_blocks);
 	}
+}
+
+/* Checks all texts, with their keys from lane `first` of 32 on. */
+static void
+check(const struct trial *trial, unsigned first)
+{
+	static struct lanes lanes;
+
+	lanes_init(&lanes);
+	for (unsigned lane = 0; lane < POLY1305_LANES; lane++)
+		lane_set(&lanes, lane, trial, lane, first + lane, 0, trial->len[lane]);
+	poly1305_avx512(&lanes.set);
+	expect(&lanes, trial, POLY1305_LANES);
+}
+
+/* Checks the first four texts, of which the first `split` are split before `end` blocks. */
+static void
+check_split(const struct trial *trial, unsigned split, uint32_t end)
+{
+	static struct lanes lanes;
+
+	lanes_init(&lanes);
+	for (unsigned text = 0; text < 4; text++) {
+		uint32_t blocks = (trial->len[text] + 15) / 16;
+		uint32_t before = text < split && blocks > end ? (blocks - end) * 16 : 0;
+
+		lane_set(&lanes, text, trial, text, 14 + text, before, trial->len[text]);
+		lane_set(&lanes, 4 + text, trial, text, 14 + text, 0, before);
+	}
+	lanes.set.split = split;
+	lanes.set.end_blocks = end;
+	poly1305_avx512(&lanes.set);
+	expect(&lanes, trial, 4);
 }
 
 /* All-ones and all-zero keys, halves of them, and texts, at lengths around every turn. */
@@ -126,7 +182,7 @@ test_extremes(void **state)
 				memset(trial->key[3], 0xff, 32);
 			if (kind & 4)
 				fill_random(trial->text[7], len);
-			check(trial, kind & 1 ? 8 : 0);
+			check(trial, kind * 3);
 		}
 	}
 }
@@ -180,7 +236,27 @@ test_random(void **state)
 			else
 				trial->text[lane][rand() % LEN_MAX] ^= 0xff;
 		}
-		check(trial, round % 2 * 8);
+		check(trial, round % 25);
+	}
+}
+
+static void
+test_split(void **state)
+{
+	struct trial *trial = *state;
+
+	if (!supported())
+		skip();
+	for (unsigned round = 0; round < 2000; round++) {
+		uint32_t most = rand() % 8 == 0 ? LEN_MAX : 1600;
+
+		for (unsigned lane = 0; lane < 4; lane++) {
+			trial->len[lane] = (uint32_t)rand() % (most + 1);
+			fill_random(trial->key[lane], 32);
+			memset(trial->key[lane], 0xff, rand() % 4 == 0 ? 32 : 0);
+			trial->text[lane][rand() % LEN_MAX] ^= 0xff;
+		}
+		check_split(trial, (unsigned)rand() % 5, 1 + (uint32_t)rand() % (most / 20));
 	}
 }
 
@@ -191,6 +267,7 @@ main(void)
 		cmocka_unit_test(test_extremes),
 		cmocka_unit_test(test_near_modulus),
 		cmocka_unit_test(test_random),
+		cmocka_unit_test(test_split),
 	};
 
 	return cmocka_run_group_tests(tests, prepare, finish);
