@@ -68,8 +68,8 @@ struct split {
 };
 
 /*
- * Up to 32 packets at work, longest first. Those beyond `count` have no text and some key; a set
- * of Poly1305 may begin anywhere, so there are 8 of them even beyond 32.
+ * Up to 32 packets at work, longest first. Those beyond `count`, up to a multiple of 16, have no
+ * text and some key; as a set of Poly1305 may begin anywhere, 8 more have a length of 0.
  */
 struct half {
 	unsigned count;
@@ -86,13 +86,16 @@ struct half {
 	 */
 	_Alignas(64) uint8_t idle[CHACHA20_LANES][CHACHA20_BLOCK_LEN];
 	/* From here to the end is secret. */
-	struct split split;
+	_Alignas(64) struct split split;
 	uint64_t tag_low[HALF_MAX + POLY1305_LANES];
 	uint64_t tag_high[HALF_MAX + POLY1305_LANES];
 	struct chacha20_lanes lanes[GROUPS_MAX];
 	/* Block 0 of both groups, and what make_keys had lanes left for. */
 	struct chacha20_columns keys[GROUPS_MAX];
 };
+
+_Static_assert(offsetof(struct half, split) % 64 == 0 && sizeof(struct half) % 64 == 0,
+	"what is wiped is whole lines");
 
 struct aead_avx512 {
 	struct unit units[2];
@@ -181,10 +184,12 @@ half_init(struct half *half, const struct aead_packet packets[], const uint8_t o
 		keys[i] = keys[0];
 		counters[i] = 0;
 	}
-	for (unsigned i = count; i < half->groups * CHACHA20_LANES + POLY1305_LANES; i++) {
+	for (unsigned i = count; i < half->groups * CHACHA20_LANES; i++) {
 		half->data[i] = half->idle[0];
 		half->len[i] = 0;
 	}
+	_mm256_store_si256(
+		(__m256i *)&half->len[half->groups * CHACHA20_LANES], _mm256_setzero_si256());
 	for (unsigned i = 0; i < half->groups; i++)
 		chacha20_avx512_lanes(
 			&half->lanes[i], &keys[i * CHACHA20_LANES], &counters[i * CHACHA20_LANES]);
@@ -501,7 +506,8 @@ make_tags(struct half *half)
 			.data = &half->data[first],
 			.len = &half->len[first],
 			.total = &half->len[first],
-			.packet = &half->number[first],
+			.packet = first % POLY1305_LANES == 0 ? NULL : &half->number[first],
+			.first = first,
 			.keys = half->keys,
 			.low = &half->tag_low[first],
 			.high = &half->tag_high[first],
@@ -571,12 +577,15 @@ half_open(struct aead_avx512 *avx512)
 	return result;
 }
 
-/* Zeros `len` bytes; the compiler cannot know that nobody looks. */
+/* Zeros whole lines; the compiler cannot know that nobody looks. */
 static inline void
 zero(void *secret, size_t len)
 {
-	memset(secret, 0, len);
-	__asm__ volatile("" : : "r"(secret) : "memory");
+	const __m512i nothing = _mm512_setzero_si512();
+	uint8_t(*line)[64] = secret;
+
+	for (size_t i = 0; i < len / 64; i++)
+		__asm__ volatile("vmovdqa64 %1, %0" : "=m"(line[i]) : "v"(nothing));
 }
 
 /* Zeros what half_seal or half_open has left in the context. */

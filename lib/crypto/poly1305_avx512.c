@@ -191,17 +191,24 @@ multiply(struct number n, const struct factor *f)
 	return reduce(&sums);
 }
 
-/* Eight words of keys, as 64-bit integers. */
+/* One word of each key, as 64-bit integers. */
 ALWAYS_INLINE __m512i
 key_word(const struct poly1305_set *set, unsigned word)
 {
-	__m512i packet = _mm512_castsi256_si512(_mm256_loadu_si256((const __m256i_u *)set->packet));
-	__m512i words = _mm512_permutex2var_epi32(_mm512_load_si512(set->keys[0].word[word]),
-		packet, _mm512_load_si512(set->keys[1].word[word]));
+	const struct chacha20_columns *keys = set->keys;
+	__m512i packet;
 
-	return _mm512_cvtepu32_epi64(_mm512_castsi512_si256(words));
+	if (set->packet == NULL)
+		return _mm512_cvtepu32_epi64(
+			_mm256_load_si256((const __m256i *)&keys[set->first / CHACHA20_LANES]
+						  .word[word][set->first % CHACHA20_LANES]));
+	packet = _mm512_castsi256_si512(_mm256_loadu_si256((const __m256i_u *)set->packet));
+	return _mm512_cvtepu32_epi64(_mm512_castsi512_si256(
+		_mm512_permutex2var_epi32(_mm512_load_si512(keys[0].word[word]), packet,
+			_mm512_load_si512(keys[1].word[word]))));
 }
 
+/* Two words, the first one the lower half. */
 ALWAYS_INLINE __m512i
 key_half(const struct poly1305_set *set, unsigned word)
 {
@@ -375,7 +382,8 @@ lanes_finish(const struct lanes *lanes)
 ALWAYS_INLINE void
 lengths_absorb(struct lanes *lanes)
 {
-	__m512i len = _mm512_cvtepu32_epi64(_mm256_loadu_si256((const __m256i_u *)lanes->set->total));
+	__m512i len =
+		_mm512_cvtepu32_epi64(_mm256_loadu_si256((const __m256i_u *)lanes->set->total));
 	struct number block = {
 		{_mm512_setzero_si512(), _mm512_slli_epi64(len, 20), _mm512_set1_epi64(1LL << 40)}};
 
@@ -413,10 +421,13 @@ join(__m512i sum0, __m512i sum1, __m512i sum2, __m512i r0, __m512i r1, __m512i r
 	return sum;
 }
 
-/* The tags of a set, by `width` blocks to a reduction, which is a constant, as many powers. */
+/*
+ * The tags of a set, by `width` blocks to a reduction and as many powers, with split texts or
+ * without; both are constants.
+ */
 ALWAYS_INLINE void
 run(const struct poly1305_set *set, const struct shape *shape, struct factor power[],
-	unsigned width)
+	unsigned width, bool split)
 {
 	struct lanes lanes;
 
@@ -429,7 +440,7 @@ run(const struct poly1305_set *set, const struct shape *shape, struct factor pow
 		else
 			step(&lanes, at, false, 0, width);
 	}
-	if (set->split > 0) {
+	if (split) {
 		const struct number *sum = &lanes.sum;
 		const struct factor *r = &lanes.power[0];
 		struct number joined = join(sum->limb[0], sum->limb[1], sum->limb[2], r->limb[0],
@@ -448,7 +459,7 @@ run_long(const struct poly1305_set *set, const struct shape *shape)
 {
 	struct factor power[4];
 
-	run(set, shape, power, 4);
+	run(set, shape, power, 4, false);
 }
 
 static __attribute__((noinline)) void
@@ -456,7 +467,15 @@ run_short(const struct poly1305_set *set, const struct shape *shape)
 {
 	struct factor power[2];
 
-	run(set, shape, power, 2);
+	run(set, shape, power, 2, false);
+}
+
+static __attribute__((noinline)) void
+run_split(const struct poly1305_set *set, const struct shape *shape)
+{
+	struct factor power[2];
+
+	run(set, shape, power, 2, true);
 }
 
 static __attribute__((noinline)) void
@@ -476,7 +495,9 @@ poly1305_avx512(const struct poly1305_set *set)
 	struct shape shape;
 
 	shape_init(&shape, set);
-	if (shape.steps >= STEPS_FOR_4)
+	if (set->split > 0)
+		run_split(set, &shape);
+	else if (shape.steps >= STEPS_FOR_4)
 		run_long(set, &shape);
 	else if (shape.steps > 0)
 		run_short(set, &shape);

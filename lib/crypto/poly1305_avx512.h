@@ -15,11 +15,13 @@
  * `end_blocks` blocks of 16 bytes, the last of which may not be full.
  */
 struct poly1305_set {
-	uint8_t *const *data; /* 8 of each; readable even where the length is 0 */
+	uint8_t *const *data; /* 8 of each; not looked at where the length is 0 */
 	const uint32_t *len; /* bytes, 0..AEAD_LEN_MAX */
 	const uint32_t *total; /* of the whole text */
-	const uint32_t *packet; /* lane in `keys`, 0..31 */
-	const struct chacha20_columns *keys; /* two, block 0 of 32 packets: words 0..7 are r and s */
+	const uint32_t *packet; /* lane in `keys`, 0..31; NULL if they are first, first + 1 ... */
+	unsigned first; /* a multiple of 8 */
+	const struct chacha20_columns
+		*keys; /* two, block 0 of 32 packets: words 0..7 are r and s */
 	uint64_t *low; /* results: the tags' first 8 bytes as little-endian integers */
 	uint64_t *high; /* and their last 8; of no meaning in lanes 4 + i */
 	unsigned split; /* 0..4 */
