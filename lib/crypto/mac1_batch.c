@@ -7,33 +7,32 @@
 
 #include "crypto/mac1_batch_lanes.h"
 
-#include <stdbool.h>
+#include <stddef.h>
 
 /* With fewer messages the lanes that stay empty cost more than one after the other. */
 #define LANES_MIN 4
-
-static bool
-avx512_supported(void)
-{
-	return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw");
-}
 
 void
 mac1_batch(uint8_t macs[][BLAKE2S_MAC_LEN], const uint8_t key[BLAKE2S_LEN],
 	const uint8_t *const messages[], unsigned count)
 {
-	unsigned done = 0;
+	void (*lanes)(uint8_t[][BLAKE2S_MAC_LEN], const uint8_t[BLAKE2S_LEN],
+		const uint8_t *const[], unsigned) = NULL;
+	unsigned lane_count = 1;
+	unsigned whole = 0;
 
-	if (avx512_supported()) {
-		while (count - done >= LANES_MIN) {
-			unsigned some = count - done;
-
-			if (some > MAC1_AVX512_LANES)
-				some = MAC1_AVX512_LANES;
-			mac1_batch_avx512(&macs[done], key, &messages[done], some);
-			done += some;
-		}
+	if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw")) {
+		lanes = mac1_batch_avx512;
+		lane_count = MAC1_AVX512_LANES;
+	} else if (__builtin_cpu_supports("avx2")) {
+		lanes = mac1_batch_avx2;
+		lane_count = MAC1_AVX2_LANES;
 	}
-	for (; done < count; done++)
-		blake2s_mac(macs[done], key, BLAKE2S_LEN, messages[done], MAC1_MESSAGE_LEN);
+	if (lanes != NULL) {
+		whole = count % lane_count < LANES_MIN ? count - count % lane_count : count;
+		if (whole > 0)
+			lanes(macs, key, messages, whole);
+	}
+	for (unsigned i = whole; i < count; i++)
+		blake2s_mac(macs[i], key, BLAKE2S_LEN, messages[i], MAC1_MESSAGE_LEN);
 }

@@ -5,36 +5,16 @@
  */
 #include "crypto/mac1_batch_lanes.h"
 
+#include "crypto/blake2s_schedule.h"
 #include "crypto/transpose_avx512.h"
 
 #include "base/bytes.h"
 
 #include <immintrin.h>
 
-#define BLOCK_LEN 64
-#define ROUNDS 10
-#define LAST_LEN (MAC1_MESSAGE_LEN - BLOCK_LEN)
+#include <string.h>
 
-/* RFC 7693, 2.6 and 2.7. */
-static const uint32_t initial[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f,
-	0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
-
-static const uint8_t schedule[ROUNDS][16] = {
-	{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15},
-	{14, 10, 4, 8, 9, 15, 13, 6, 1, 12, 0, 2, 11, 7, 5, 3},
-	{11, 8, 12, 0, 5, 2, 15, 13, 10, 14, 3, 6, 7, 1, 9, 4},
-	{7, 9, 3, 1, 13, 12, 11, 14, 2, 6, 5, 10, 4, 0, 15, 8},
-	{9, 0, 5, 7, 2, 4, 10, 15, 14, 1, 11, 12, 6, 8, 3, 13},
-	{2, 12, 6, 10, 0, 11, 8, 3, 4, 13, 7, 5, 15, 14, 1, 9},
-	{12, 5, 1, 15, 14, 13, 4, 10, 0, 7, 6, 3, 9, 2, 8, 11},
-	{13, 11, 7, 14, 12, 1, 3, 9, 5, 0, 15, 4, 8, 6, 2, 10},
-	{6, 15, 14, 9, 11, 3, 0, 8, 12, 2, 13, 7, 1, 4, 10, 5},
-	{10, 2, 8, 4, 7, 6, 1, 5, 15, 11, 9, 14, 3, 12, 13, 0},
-};
-
-/* Which words of the state the eight mixings of a round take: columns, then diagonals. */
-static const uint8_t mixed[8][4] = {{0, 4, 8, 12}, {1, 5, 9, 13}, {2, 6, 10, 14}, {3, 7, 11, 15},
-	{0, 5, 10, 15}, {1, 6, 11, 12}, {2, 7, 8, 13}, {3, 4, 9, 14}};
+#define LAST_LEN (MAC1_MESSAGE_LEN - BLAKE2S_BLOCK_LEN)
 
 static inline __m512i
 all(uint32_t word)
@@ -73,16 +53,16 @@ compress(__m512i state[8], const __m512i block[16], uint32_t total, uint32_t las
 
 	for (unsigned i = 0; i < 8; i++) {
 		v[i] = state[i];
-		v[8 + i] = all(initial[i]);
+		v[8 + i] = all(blake2s_initial[i]);
 	}
 	v[12] = _mm512_xor_si512(v[12], all(total));
 	v[14] = _mm512_xor_si512(v[14], all(last));
 #pragma GCC unroll 10
-	for (unsigned round = 0; round < ROUNDS; round++)
+	for (unsigned round = 0; round < BLAKE2S_ROUNDS; round++)
 #pragma GCC unroll 8
 		for (unsigned i = 0; i < 8; i++)
-			mix(v, mixed[i], block[schedule[round][2 * i]],
-				block[schedule[round][2 * i + 1]]);
+			mix(v, blake2s_mixed[i], block[blake2s_schedule[round][2 * i]],
+				block[blake2s_schedule[round][2 * i + 1]]);
 	for (unsigned i = 0; i < 8; i++)
 		state[i] = _mm512_ternarylogic_epi32(state[i], v[i], v[8 + i], 0x96);
 }
@@ -92,7 +72,7 @@ static inline void
 load(__m512i block[16], const uint8_t *const messages[], unsigned count, unsigned offset,
 	unsigned len)
 {
-	__mmask64 bytes = UINT64_MAX >> (BLOCK_LEN - len);
+	__mmask64 bytes = UINT64_MAX >> (BLAKE2S_BLOCK_LEN - len);
 	__m512i row[16];
 
 	for (unsigned i = 0; i < 16; i++)
@@ -100,29 +80,45 @@ load(__m512i block[16], const uint8_t *const messages[], unsigned count, unsigne
 	transpose_16(block, row);
 }
 
-void
-mac1_batch_avx512(uint8_t macs[][BLAKE2S_MAC_LEN], const uint8_t key[BLAKE2S_LEN],
-	const uint8_t *const messages[], unsigned count)
+/* The macs of up to as many messages as there are lanes; `keyed` is the state with the key in. */
+static void
+lanes_mac(uint8_t macs[][BLAKE2S_MAC_LEN], const __m512i keyed[8], const uint8_t *const messages[],
+	unsigned count)
 {
 	_Alignas(64) uint32_t words[BLAKE2S_MAC_LEN / 4][MAC1_AVX512_LANES];
 	__m512i state[8];
 	__m512i block[16];
 
-	for (unsigned i = 0; i < 8; i++) {
-		state[i] = all(initial[i]);
-		block[i] = all(load_le32(key + (size_t)4 * i));
-		block[8 + i] = all(0);
-	}
-	/* Length of the output and of the key, fanout and depth 1. */
-	state[0] = _mm512_xor_si512(state[0], all(0x01010000 ^ BLAKE2S_LEN << 8 ^ BLAKE2S_MAC_LEN));
-	compress(state, block, BLOCK_LEN, 0);
-	load(block, messages, count, 0, BLOCK_LEN);
-	compress(state, block, 2 * BLOCK_LEN, 0);
-	load(block, messages, count, BLOCK_LEN, LAST_LEN);
-	compress(state, block, 2 * BLOCK_LEN + LAST_LEN, UINT32_MAX);
+	memcpy(state, keyed, sizeof(state));
+	load(block, messages, count, 0, BLAKE2S_BLOCK_LEN);
+	compress(state, block, 2 * BLAKE2S_BLOCK_LEN, 0);
+	load(block, messages, count, BLAKE2S_BLOCK_LEN, LAST_LEN);
+	compress(state, block, 2 * BLAKE2S_BLOCK_LEN + LAST_LEN, UINT32_MAX);
 	for (unsigned i = 0; i < BLAKE2S_MAC_LEN / 4; i++)
 		_mm512_store_si512(words[i], state[i]);
 	for (unsigned lane = 0; lane < count; lane++)
 		for (unsigned i = 0; i < BLAKE2S_MAC_LEN / 4; i++)
 			store_le32(&macs[lane][4 * i], words[i][lane]);
+}
+
+void
+mac1_batch_avx512(uint8_t macs[][BLAKE2S_MAC_LEN], const uint8_t key[BLAKE2S_LEN],
+	const uint8_t *const messages[], unsigned count)
+{
+	__m512i keyed[8];
+	__m512i block[16];
+
+	for (unsigned i = 0; i < 8; i++) {
+		keyed[i] = all(blake2s_initial[i]);
+		block[i] = all(load_le32(key + (size_t)4 * i));
+		block[8 + i] = all(0);
+	}
+	keyed[0] = _mm512_xor_si512(keyed[0], all(BLAKE2S_MAC_PARAMETERS));
+	compress(keyed, block, BLAKE2S_BLOCK_LEN, 0);
+	for (unsigned done = 0; done < count; done += MAC1_AVX512_LANES) {
+		unsigned rest = count - done;
+
+		lanes_mac(&macs[done], keyed, &messages[done],
+			rest < MAC1_AVX512_LANES ? rest : MAC1_AVX512_LANES);
+	}
 }
