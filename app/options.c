@@ -60,7 +60,7 @@ static const struct option_row rows[] = {
 	ROW(memory, "memory", "MIB", "memory for packets and tables; default 256"),
 	ROW(hugepages, "hugepages", "auto|no",
 		"whether that memory is in hugepages; auto (default): if enough of them are free"),
-	ROW(aead, "aead", "auto|avx2|ipsec-mb|sodium",
+	ROW(aead, "aead", "auto|avx512|avx2|ipsec-mb|sodium",
 		"what seals and opens; else GUARDLANE_AEAD of the environment, else auto: for each "
 		"batch the fastest"),
 	ROW(log_level, "log-level", "error|warning|info|debug", "how much is said; default info"),

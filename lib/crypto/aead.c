@@ -19,13 +19,15 @@ struct aead {
 
 const struct aead_backend *const aead_backend_list[] = {
 	&aead_backend_auto,
+	&aead_backend_avx512,
 	&aead_backend_avx2,
 	&aead_backend_ipsec_mb,
 	&aead_backend_sodium,
 	NULL,
 };
 
-static const char *const backend_names[] = {"auto", "avx2", "ipsec-mb", "sodium", NULL};
+static const char *const backend_names[] = {
+	"auto", "avx512", "avx2", "ipsec-mb", "sodium", NULL};
 
 _Static_assert(sizeof(backend_names) == sizeof(aead_backend_list), "each has its name in the list");
 

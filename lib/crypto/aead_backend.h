@@ -28,6 +28,7 @@ struct aead_backend {
 
 extern const struct aead_backend aead_backend_auto;
 extern const struct aead_backend aead_backend_avx2;
+extern const struct aead_backend aead_backend_avx512;
 extern const struct aead_backend aead_backend_ipsec_mb;
 extern const struct aead_backend aead_backend_sodium;
 
