@@ -44,7 +44,7 @@ static bool
 is_link_local(const struct address *address)
 {
 	return address->family == ADDRESS_IPV6 && address->bytes[0] == 0xfe &&
-	        (address->bytes[1] & 0xc0) == 0x80;
+		(address->bytes[1] & 0xc0) == 0x80;
 }
 
 size_t
@@ -99,8 +99,8 @@ prefix_parse(const char *text, struct prefix *prefix, bool *host_bits)
 	uint32_t len;
 
 	if (!text_cut(address_text, sizeof(address_text), text,
-	            slash != NULL ? (size_t)(slash - text) : strlen(text)) ||
-	        address_parse(address_text, &whole.address) != 0)
+		    slash != NULL ? (size_t)(slash - text) : strlen(text)) ||
+		address_parse(address_text, &whole.address) != 0)
 		return -EINVAL;
 	len = address_bits(&whole.address);
 	if (slash != NULL && !decimal_parse(slash + 1, len, &len))
@@ -134,18 +134,18 @@ prefix_contains(const struct prefix *prefix, const struct address *address)
 	unsigned rest = prefix->len % 8;
 
 	if (address->family != prefix->address.family ||
-	        memcmp(address->bytes, prefix->address.bytes, whole) != 0)
+		memcmp(address->bytes, prefix->address.bytes, whole) != 0)
 		return false;
 	/* With no odd bits there may be no byte `whole` at all. */
 	return rest == 0 ||
-	        ((address->bytes[whole] ^ prefix->address.bytes[whole]) >> (8 - rest)) == 0;
+		((address->bytes[whole] ^ prefix->address.bytes[whole]) >> (8 - rest)) == 0;
 }
 
 int
 prefix_compare(const struct prefix *a, const struct prefix *b)
 {
-	int order = (a->address.family > b->address.family) -
-	        (a->address.family < b->address.family);
+	int order =
+		(a->address.family > b->address.family) - (a->address.family < b->address.family);
 
 	if (order == 0)
 		order = memcmp(a->address.bytes, b->address.bytes, sizeof(a->address.bytes));
@@ -164,13 +164,13 @@ scoped_parse(const char *text, struct endpoint *endpoint)
 	if (percent == NULL)
 		return address_parse(text, &endpoint->address);
 	if (!text_cut(address_text, sizeof(address_text), text, (size_t)(percent - text)) ||
-	        address_parse(address_text, &endpoint->address) != 0 ||
-	        !is_link_local(&endpoint->address))
+		address_parse(address_text, &endpoint->address) != 0 ||
+		!is_link_local(&endpoint->address))
 		return -EINVAL;
 	endpoint->scope_id = if_nametoindex(percent + 1);
 	if (endpoint->scope_id == 0 &&
-	        (!decimal_parse(percent + 1, UINT32_MAX, &endpoint->scope_id) ||
-	                endpoint->scope_id == 0))
+		(!decimal_parse(percent + 1, UINT32_MAX, &endpoint->scope_id) ||
+			endpoint->scope_id == 0))
 		return -EINVAL;
 	return 0;
 }
@@ -195,7 +195,7 @@ endpoint_parse(const char *text, struct endpoint *endpoint)
 		len -= 2;
 	}
 	if (!text_cut(host, sizeof(host), text, len) || scoped_parse(host, &parsed) != 0 ||
-	        (parsed.address.family == ADDRESS_IPV6) != bracket)
+		(parsed.address.family == ADDRESS_IPV6) != bracket)
 		return -EINVAL;
 	parsed.port = (uint16_t)port;
 	*endpoint = parsed;
@@ -208,7 +208,7 @@ address_format(const struct address *address, char text[static ADDRESS_TEXT_MAX]
 	int family = address->family == ADDRESS_IPV4 ? AF_INET : AF_INET6;
 
 	if (address_len(address) == 0 ||
-	        inet_ntop(family, address->bytes, text, ADDRESS_TEXT_MAX) == NULL)
+		inet_ntop(family, address->bytes, text, ADDRESS_TEXT_MAX) == NULL)
 		(void)snprintf(text, ADDRESS_TEXT_MAX, "(none)");
 	return text;
 }
@@ -221,7 +221,7 @@ prefix_format(const struct prefix *prefix, char text[static PREFIX_TEXT_MAX])
 	if (prefix->address.family == ADDRESS_NONE)
 		return address_format(&prefix->address, text);
 	(void)snprintf(text, PREFIX_TEXT_MAX, "%s/%u", address_format(&prefix->address, address),
-	        prefix->len);
+		prefix->len);
 	return text;
 }
 
@@ -239,6 +239,6 @@ endpoint_format(const struct endpoint *endpoint, char text[static ENDPOINT_TEXT_
 		(void)snprintf(text, ENDPOINT_TEXT_MAX, "[%s]:%u", address, endpoint->port);
 	else
 		(void)snprintf(text, ENDPOINT_TEXT_MAX, "[%s%%%u]:%u", address, endpoint->scope_id,
-		        endpoint->port);
+			endpoint->port);
 	return text;
 }

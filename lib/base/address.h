@@ -77,7 +77,7 @@ int address_parse(const char *text, struct address *address) __attribute__((warn
  * Returns 0, or -EINVAL and leaves *prefix alone.
  */
 int prefix_parse(const char *text, struct prefix *prefix, bool *host_bits)
-        __attribute__((warn_unused_result));
+	__attribute__((warn_unused_result));
 
 /* prefix_mask clears the bits of `prefix->address` behind `prefix->len`. */
 void prefix_mask(struct prefix *prefix);

@@ -32,6 +32,6 @@ system_real_ns(const struct clock *clock)
 }
 
 const struct clock clock_system = {
-        .boot_ns = system_boot_ns,
-        .real_ns = system_real_ns,
+	.boot_ns = system_boot_ns,
+	.real_ns = system_real_ns,
 };

@@ -25,7 +25,7 @@ struct log {
  * public keys are abbreviated by key_abbreviate() of config/key.h. A NULL log drops everything.
  */
 void log_write(const struct log *log, enum log_level level, const char *format, ...)
-        __attribute__((format(printf, 3, 4)));
+	__attribute__((format(printf, 3, 4)));
 
 #define log_error(log, ...) log_write(log, LOG_LEVEL_ERROR, __VA_ARGS__)
 #define log_warning(log, ...) log_write(log, LOG_LEVEL_WARNING, __VA_ARGS__)

@@ -125,8 +125,8 @@ static uint8_t *
 map_aligned(size_t len)
 {
 	size_t mapped_len = len + CHUNK_ALIGN;
-	uint8_t *mapped = mmap(
-	        NULL, mapped_len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint8_t *mapped =
+		mmap(NULL, mapped_len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	size_t before;
 
 	if (mapped == MAP_FAILED)

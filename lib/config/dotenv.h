@@ -14,4 +14,4 @@
  * -E2BIG if the value does not fit; or open's and read's negative errno.
  */
 int dotenv_get(const char *path, const char *name, char *value, size_t size)
-        __attribute__((warn_unused_result));
+	__attribute__((warn_unused_result));

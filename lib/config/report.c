@@ -30,7 +30,7 @@ report_room(struct report *report)
 
 void
 report_add(struct report *report, enum report_severity severity, const char *file, unsigned line,
-        const char *format, ...)
+	const char *format, ...)
 {
 	struct report_entry *entry = report_room(report);
 	va_list arguments;
@@ -40,9 +40,9 @@ report_add(struct report *report, enum report_severity severity, const char *fil
 	if (!entry)
 		return;
 	*entry = (struct report_entry){
-	        .severity = severity,
-	        .file = file ? strdup(file) : NULL,
-	        .line = line,
+		.severity = severity,
+		.file = file ? strdup(file) : NULL,
+		.line = line,
 	};
 	va_start(arguments, format);
 	if (vasprintf(&entry->text, format, arguments) < 0)
@@ -62,7 +62,7 @@ report_format(const struct report_entry *entry, char *text, size_t size)
 		(void)snprintf(text, size, "%s: %s: %s", entry->file, severity, what);
 	else
 		(void)snprintf(
-		        text, size, "%s:%u: %s: %s", entry->file, entry->line, severity, what);
+			text, size, "%s:%u: %s: %s", entry->file, entry->line, severity, what);
 	return text;
 }
 

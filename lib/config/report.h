@@ -29,7 +29,7 @@ struct report {
 
 /* report_add appends an entry; without memory it is counted but its text is lost. */
 void report_add(struct report *report, enum report_severity severity, const char *file,
-        unsigned line, const char *format, ...) __attribute__((format(printf, 5, 6)));
+	unsigned line, const char *format, ...) __attribute__((format(printf, 5, 6)));
 
 /* report_format writes "file:line: error: text" (as far as it applies) and returns `text`. */
 const char *report_format(const struct report_entry *entry, char *text, size_t size);

@@ -38,8 +38,8 @@ static bool
 same_content(const struct stat *before, const struct stat *after)
 {
 	return before->st_size == after->st_size &&
-	        before->st_mtim.tv_sec == after->st_mtim.tv_sec &&
-	        before->st_mtim.tv_nsec == after->st_mtim.tv_nsec;
+		before->st_mtim.tv_sec == after->st_mtim.tv_sec &&
+		before->st_mtim.tv_nsec == after->st_mtim.tv_nsec;
 }
 
 /* One byte more than the size is asked for: a file that grows meanwhile shows. */
@@ -60,9 +60,9 @@ read_open_file(int fd, size_t len_max, struct text_file *file)
 		return -EFBIG;
 	room = (size_t)before.st_size + 1;
 	*file = (struct text_file){
-	        .text = calloc(1, room + 1),
-	        .mode = before.st_mode & 07777,
-	        .unlinked = before.st_nlink == 0,
+		.text = calloc(1, room + 1),
+		.mode = before.st_mode & 07777,
+		.unlinked = before.st_nlink == 0,
 	};
 	if (!file->text)
 		return -ENOMEM;

@@ -23,7 +23,7 @@ struct text_file {
  * negative errno.
  */
 int text_file_read(const char *path, size_t len_max, struct text_file *file)
-        __attribute__((warn_unused_result));
+	__attribute__((warn_unused_result));
 
 /* text_file_wipe overwrites the text, since it may hold secrets, and frees it. */
 void text_file_wipe(struct text_file *file);

@@ -53,12 +53,12 @@ check_private_mode(struct report *report, const char *path, unsigned mode)
 {
 	if (mode & S_IWOTH)
 		report_add(report, REPORT_ERROR, path, 0,
-		        "holds the PrivateKey, and others can write it (mode %04o); chmod 600 %s",
-		        mode, path);
+			"holds the PrivateKey, and others can write it (mode %04o); chmod 600 %s",
+			mode, path);
 	else if (mode & (S_IRWXG | S_IRWXO))
 		report_add(report, REPORT_WARNING, path, 0,
-		        "holds the PrivateKey, and others can read it (mode %04o); chmod 600 %s",
-		        mode, path);
+			"holds the PrivateKey, and others can read it (mode %04o); chmod 600 %s",
+			mode, path);
 }
 
 /* Returns 0, or text_file_read's error, of which nothing has been said yet. */
@@ -72,10 +72,10 @@ read_file(struct tunnel_parse *parse, const char *path)
 		return rc;
 	if (file.unlinked)
 		report_add(parse->report, REPORT_WARNING, path, 0,
-		        "was replaced by another file of its name (many editors do that), and this "
-		        "is the old one, which the container still has; start the container anew "
-		        "(docker-compose up -d --force-recreate gateway), and in future write into "
-		        "the file (cp NEW FILE)");
+			"was replaced by another file of its name (many editors do that), and this "
+			"is the old one, which the container still has; start the container anew "
+			"(docker-compose up -d --force-recreate gateway), and in future write into "
+			"the file (cp NEW FILE)");
 	tunnel_parse_file(parse, path, &file);
 	if (parse->has_private_key)
 		check_private_mode(parse->report, path, file.mode);
@@ -93,7 +93,7 @@ where(const struct tunnel_config_peer *peer, const char *from, char text[static 
 		(void)snprintf(text, WHERE_MAX, "line %u", peer->line);
 	else
 		(void)snprintf(
-		        text, WHERE_MAX, "%.40s:%u", slash ? slash + 1 : peer->file, peer->line);
+			text, WHERE_MAX, "%.40s:%u", slash ? slash + 1 : peer->file, peer->line);
 	return text;
 }
 
@@ -138,8 +138,8 @@ check_keys_differ(struct tunnel_parse *parse)
 			continue;
 		told++;
 		report_add(parse->report, REPORT_ERROR, peer->file, peer->line,
-		        "PublicKey %s is also that of the peer at %s; remove one of the two",
-		        key_abbreviate(peer->public_key, key), where(first, peer->file, place));
+			"PublicKey %s is also that of the peer at %s; remove one of the two",
+			key_abbreviate(peer->public_key, key), where(first, peer->file, place));
 	}
 	free(sorted);
 }
@@ -178,14 +178,14 @@ check_prefixes_differ(struct tunnel_parse *parse)
 
 	if (parse->claim_count)
 		qsort(parse->claims, parse->claim_count, sizeof(parse->claims[0]),
-		        claim_compare_prefixes);
+			claim_compare_prefixes);
 	for (size_t i = 0; i < parse->claim_count; i++) {
 		const struct tunnel_claim claim = parse->claims[i];
 		const struct tunnel_config_peer *peer = &peers[claim.peer];
 		char text[PREFIX_TEXT_MAX], place[WHERE_MAX];
 
 		if (kept && prefix_compare(&parse->claims[kept - 1].prefix, &claim.prefix) == 0 &&
-		        parse->claims[kept - 1].peer == claim.peer)
+			parse->claims[kept - 1].peer == claim.peer)
 			continue;
 		parse->claims[kept++] = claim;
 		if (!first || prefix_compare(&first->prefix, &claim.prefix) != 0) {
@@ -194,10 +194,10 @@ check_prefixes_differ(struct tunnel_parse *parse)
 		}
 		if (told++ < TUNNEL_PARSE_MESSAGES_MAX)
 			report_add(parse->report, REPORT_ERROR, peer->file, claim.line,
-			        "AllowedIPs %s is also claimed by the peer at %s; remove it from "
-			        "one of the two",
-			        prefix_format(&claim.prefix, text),
-			        where(&peers[first->peer], peer->file, place));
+				"AllowedIPs %s is also claimed by the peer at %s; remove it from "
+				"one of the two",
+				prefix_format(&claim.prefix, text),
+				where(&peers[first->peer], peer->file, place));
 	}
 	parse->claim_count = kept;
 }
@@ -209,13 +209,13 @@ give_prefixes_to_peers(struct tunnel_parse *parse)
 
 	if (parse->claim_count)
 		qsort(parse->claims, parse->claim_count, sizeof(parse->claims[0]),
-		        claim_compare_peers);
+			claim_compare_peers);
 	for (size_t i = 0; i < parse->claim_count; i += count) {
 		struct tunnel_config_peer *peer = &parse->config->peers[parse->claims[i].peer];
 
 		count = 1;
 		while (i + count < parse->claim_count &&
-		        parse->claims[i + count].peer == parse->claims[i].peer)
+			parse->claims[i + count].peer == parse->claims[i].peer)
 			count++;
 		peer->allowed_ips = calloc(count, sizeof(peer->allowed_ips[0]));
 		if (!peer->allowed_ips)
@@ -234,7 +234,7 @@ set_own_apart(struct tunnel_config *config)
 	size_t i = 0;
 
 	while (i < config->peer_count &&
-	        memcmp(config->peers[i].public_key, config->public_key, KEY_LEN) != 0)
+		memcmp(config->peers[i].public_key, config->public_key, KEY_LEN) != 0)
 		i++;
 	if (i == config->peer_count)
 		return true;
@@ -244,7 +244,7 @@ set_own_apart(struct tunnel_config *config)
 	*config->own = config->peers[i];
 	config->peer_count--;
 	memmove(&config->peers[i], &config->peers[i + 1],
-	        (config->peer_count - i) * sizeof(config->peers[0]));
+		(config->peer_count - i) * sizeof(config->peers[0]));
 	secret_wipe(&config->peers[config->peer_count], sizeof(config->peers[0]));
 	return true;
 }
@@ -261,7 +261,7 @@ complete(struct tunnel_parse *parse)
 	x25519_clamp(config->private_key);
 	if (crypto_init() || x25519_public(config->public_key, config->private_key)) {
 		report_add(parse->report, REPORT_ERROR, NULL, 0,
-		        "the public key cannot be derived: libsodium does not work here");
+			"the public key cannot be derived: libsodium does not work here");
 		return;
 	}
 	if (!give_prefixes_to_peers(parse) || !set_own_apart(config))
@@ -279,13 +279,13 @@ read_private(struct tunnel_parse *parse)
 		rc = read_file(parse, path);
 	if (rc == -ENOENT)
 		report_add(parse->report, REPORT_ERROR, path, 0,
-		        "is missing; write [Interface], ListenPort and PrivateKey (from wg "
-		        "genkey) into it, chmod 600 it, start again");
+			"is missing; write [Interface], ListenPort and PrivateKey (from wg "
+			"genkey) into it, chmod 600 it, start again");
 	else if (rc)
 		report_unreadable(parse->report, path, rc);
 	else if (!parse->seen[WG_PRIVATE_KEY].line)
 		report_add(parse->report, REPORT_ERROR, path, 0,
-		        "has no PrivateKey; make one with wg genkey");
+			"has no PrivateKey; make one with wg genkey");
 }
 
 static void
@@ -302,7 +302,7 @@ clear(struct tunnel_config *config)
 		free(config->own);
 	}
 	secret_wipe((char *)config + offsetof(struct tunnel_config, private_key),
-	        sizeof(*config) - offsetof(struct tunnel_config, private_key));
+		sizeof(*config) - offsetof(struct tunnel_config, private_key));
 }
 
 /*

@@ -81,7 +81,7 @@ struct tunnel_config {
  * a piece of a key.
  */
 struct tunnel_config *tunnel_config_load(const char *private_path, const char *public_path,
-        struct report *report) __attribute__((warn_unused_result));
+	struct report *report) __attribute__((warn_unused_result));
 
 /* tunnel_config_destroy wipes and frees it. NULL is ignored. */
 void tunnel_config_destroy(struct tunnel_config *config);

@@ -42,7 +42,7 @@ close_section(struct tunnel_parse *parse)
 {
 	if (parse->section == WG_SECTION_PEER && !parse->seen_in_peer[WG_PUBLIC_KEY])
 		tunnel_parse_fault(parse, tunnel_parse_peer(parse)->line,
-		        "this [Peer] has no PublicKey; add it, or remove the section");
+			"this [Peer] has no PublicKey; add it, or remove the section");
 	parse->section = WG_SECTION_NONE;
 }
 
@@ -69,10 +69,10 @@ open_section(struct tunnel_parse *parse, enum wg_section section, unsigned line,
 	if (headless && !parse->told_headless) {
 		parse->told_headless = true;
 		tunnel_parse_warn(parse, line,
-		        "no section header above this line; it is read as part of [%s]. Put "
-		        "[Interface] above PrivateKey and ListenPort, and [Peer] above each "
-		        "PublicKey",
-		        section == WG_SECTION_PEER ? "Peer" : "Interface");
+			"no section header above this line; it is read as part of [%s]. Put "
+			"[Interface] above PrivateKey and ListenPort, and [Peer] above each "
+			"PublicKey",
+			section == WG_SECTION_PEER ? "Peer" : "Interface");
 	}
 }
 
@@ -91,10 +91,10 @@ parse_section(struct tunnel_parse *parse, const struct wg_line *line)
 	parse->skipped = true;
 	if (nearest)
 		tunnel_parse_fault(parse, line->number, "unknown section [%s]; did you mean [%s]?",
-		        line->name, nearest);
+			line->name, nearest);
 	else
 		tunnel_parse_fault(
-		        parse, line->number, "unknown section; there are [Interface] and [Peer]");
+			parse, line->number, "unknown section; there are [Interface] and [Peer]");
 }
 
 /* Opens the section that a setting without a header means; whether there is one that fits. */
@@ -112,15 +112,15 @@ setting_has_place(struct tunnel_parse *parse, const struct wg_name *name, unsign
 	}
 	if (free_to_open)
 		tunnel_parse_fault(parse, line,
-		        "%s belongs to a peer, and none has begun; put [Peer] and its PublicKey "
-		        "above",
-		        name->text);
+			"%s belongs to a peer, and none has begun; put [Peer] and its PublicKey "
+			"above",
+			name->text);
 	else if (name->section == WG_SECTION_PEER)
 		tunnel_parse_fault(parse, line,
-		        "%s belongs into a [Peer] section; put [Peer] above the peer", name->text);
+			"%s belongs into a [Peer] section; put [Peer] above the peer", name->text);
 	else
 		tunnel_parse_fault(parse, line,
-		        "%s belongs into the [Interface] section; move it there", name->text);
+			"%s belongs into the [Interface] section; move it there", name->text);
 	return false;
 }
 
@@ -145,17 +145,17 @@ note_repetition(struct tunnel_parse *parse, const struct wg_name *name, unsigned
 		return;
 	if (name->key == WG_PUBLIC_KEY)
 		tunnel_parse_warn(parse, line,
-		        "a second PublicKey in one section; it counts, the one at line %u does "
-		        "not. If it is another peer's, put [Peer] above it",
-		        earlier);
+			"a second PublicKey in one section; it counts, the one at line %u does "
+			"not. If it is another peer's, put [Peer] above it",
+			earlier);
 	else if (path == parse->path)
 		tunnel_parse_warn(parse, line,
-		        "%s again; this one counts, the one at line %u does not", name->text,
-		        earlier);
+			"%s again; this one counts, the one at line %u does not", name->text,
+			earlier);
 	else
 		tunnel_parse_warn(parse, line,
-		        "%s again; this one counts, the one at %s:%u does not", name->text, path,
-		        earlier);
+			"%s again; this one counts, the one at %s:%u does not", name->text, path,
+			earlier);
 }
 
 static void
@@ -168,12 +168,12 @@ parse_setting(struct tunnel_parse *parse, const struct wg_line *line)
 		nearest = wg_name_nearest(line->name);
 		if (nearest)
 			tunnel_parse_fault(parse, line->number,
-			        "unknown key \"%s\"; did you mean %s?", line->name, nearest);
+				"unknown key \"%s\"; did you mean %s?", line->name, nearest);
 		else
 			tunnel_parse_fault(parse, line->number,
-			        "unknown key; [Interface] has PrivateKey, ListenPort, [Peer] has "
-			        "PublicKey, PresharedKey, AllowedIPs, Endpoint, "
-			        "PersistentKeepalive");
+				"unknown key; [Interface] has PrivateKey, ListenPort, [Peer] has "
+				"PublicKey, PresharedKey, AllowedIPs, Endpoint, "
+				"PersistentKeepalive");
 		return;
 	}
 	if (parse->skipped || !setting_has_place(parse, name, line->number))
@@ -197,8 +197,8 @@ character_len(const char *text)
 	}
 	/* Overlong, surrogates, beyond the last plane; and U+0080 to U+009f, controls. */
 	if ((c[0] == 0xe0 && c[1] < 0xa0) || (c[0] == 0xed && c[1] > 0x9f) ||
-	        (c[0] == 0xf0 && c[1] < 0x90) || (c[0] == 0xf4 && c[1] > 0x8f) ||
-	        (c[0] == 0xc2 && c[1] < 0xa0))
+		(c[0] == 0xf0 && c[1] < 0x90) || (c[0] == 0xf4 && c[1] > 0x8f) ||
+		(c[0] == 0xc2 && c[1] < 0xa0))
 		return 0;
 	return len;
 }
@@ -229,7 +229,7 @@ note_name(struct tunnel_parse *parse, const struct wg_line *line)
 			parse->name[len++] = '?';
 		else
 			len = (size_t)((char *)mempcpy(parse->name + len, comment, character) -
-			        parse->name);
+				parse->name);
 		comment += character ? character : 1;
 	}
 	while (len > 0 && parse->name[len - 1] == ' ')
@@ -252,13 +252,13 @@ parse_line(struct tunnel_parse *parse, const struct wg_line *line)
 		break;
 	case WG_LINE_OTHER:
 		tunnel_parse_fault(parse, line->number,
-		        "neither [SECTION] nor NAME = VALUE; correct it, or put # in front");
+			"neither [SECTION] nor NAME = VALUE; correct it, or put # in front");
 		break;
 	case WG_LINE_NUL:
 		/* Once: in UTF-16 it is every line. */
 		if (!parse->told_nul)
 			tunnel_parse_fault(parse, line->number,
-			        "a zero byte: not plain text; save the file as UTF-8");
+				"a zero byte: not plain text; save the file as UTF-8");
 		parse->told_nul = true;
 		break;
 	}
@@ -282,16 +282,16 @@ tunnel_parse_file(struct tunnel_parse *parse, const char *path, struct text_file
 		parse_line(parse, &line);
 		if (parse->report->errors - parse->errors_before >= TUNNEL_PARSE_MESSAGES_MAX) {
 			tunnel_parse_fault(
-			        parse, line.number, "too many errors; the rest was not read");
+				parse, line.number, "too many errors; the rest was not read");
 			break;
 		}
 	}
 	close_section(parse);
 	if (parse->warnings > TUNNEL_PARSE_MESSAGES_MAX)
 		report_add(parse->report, REPORT_WARNING, path, 0, "%zu more warnings not shown",
-		        parse->warnings - TUNNEL_PARSE_MESSAGES_MAX);
+			parse->warnings - TUNNEL_PARSE_MESSAGES_MAX);
 	if (parse->ignored_line)
 		report_add(parse->report, REPORT_WARNING, path, parse->ignored_line,
-		        "not used here: %s; remove what is not needed by other programs",
-		        parse->ignored);
+			"not used here: %s; remove what is not needed by other programs",
+			parse->ignored);
 }

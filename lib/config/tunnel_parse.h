@@ -65,7 +65,7 @@ void tunnel_parse_file(struct tunnel_parse *parse, const char *path, struct text
 
 /* tunnel_parse_value takes in the setting `line`, which stands in a section where it belongs. */
 void tunnel_parse_value(
-        struct tunnel_parse *parse, const struct wg_name *name, const struct wg_line *line);
+	struct tunnel_parse *parse, const struct wg_name *name, const struct wg_line *line);
 
 static inline struct tunnel_config_peer *
 tunnel_parse_peer(struct tunnel_parse *parse)
@@ -80,5 +80,5 @@ tunnel_parse_peer(struct tunnel_parse *parse)
 	do { \
 		if ((parse)->warnings++ < TUNNEL_PARSE_MESSAGES_MAX) \
 			report_add((parse)->report, REPORT_WARNING, (parse)->path, line, \
-			        __VA_ARGS__); \
+				__VA_ARGS__); \
 	} while (0)

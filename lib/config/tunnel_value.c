@@ -27,9 +27,9 @@ claim_add(struct tunnel_parse *parse, const struct prefix *prefix, unsigned line
 		parse->claim_room = room;
 	}
 	parse->claims[parse->claim_count++] = (struct tunnel_claim){
-	        .prefix = *prefix,
-	        .peer = (uint32_t)(parse->config->peer_count - 1),
-	        .line = line,
+		.prefix = *prefix,
+		.peer = (uint32_t)(parse->config->peer_count - 1),
+		.line = line,
 	};
 }
 
@@ -43,7 +43,7 @@ note_ignored(struct tunnel_parse *parse, const char *name, unsigned line)
 	/* Its names are distinct but for one inside the other, which none of wg-quick's is. */
 	if (!strstr(parse->ignored, name))
 		(void)snprintf(parse->ignored + len, sizeof(parse->ignored) - len, "%s%s",
-		        len ? ", " : "", name);
+			len ? ", " : "", name);
 }
 
 static void
@@ -54,16 +54,16 @@ parse_private_key(struct tunnel_parse *parse, const char *value, unsigned line)
 	parse->has_private_key = true;
 	if (!key_from_base64(config->private_key, value))
 		tunnel_parse_fault(parse, line,
-		        "PrivateKey is not a key in base64 (44 characters, the last a =); make "
-		        "one with wg genkey");
+			"PrivateKey is not a key in base64 (44 characters, the last a =); make "
+			"one with wg genkey");
 	else if (secret_is_zero(config->private_key, KEY_LEN))
 		tunnel_parse_fault(parse, line, "PrivateKey is all zeros; make one with wg genkey");
 	if (parse->path == config->public_path &&
-	        strcmp(config->public_path, config->private_path) != 0)
+		strcmp(config->public_path, config->private_path) != 0)
 		tunnel_parse_warn(parse, line,
-		        "PrivateKey in the file that all instances share; move it to %s, and make "
-		        "a new one if this file was copied",
-		        config->private_path);
+			"PrivateKey in the file that all instances share; move it to %s, and make "
+			"a new one if this file was copied",
+			config->private_path);
 }
 
 static void
@@ -73,14 +73,14 @@ parse_public_key(struct tunnel_parse *parse, const char *value, unsigned line)
 
 	if (!key_from_base64(peer->public_key, value)) {
 		tunnel_parse_fault(parse, line,
-		        "PublicKey is not a key in base64 (44 characters, the last a =); take it "
-		        "from wg pubkey");
+			"PublicKey is not a key in base64 (44 characters, the last a =); take it "
+			"from wg pubkey");
 	} else if (key_is_low_order(peer->public_key)) {
 		/* Zeros: not to be compared with those of others. */
 		memset(peer->public_key, 0, KEY_LEN);
 		tunnel_parse_fault(parse, line,
-		        "PublicKey is one of the few that no private key has; take it from wg "
-		        "pubkey");
+			"PublicKey is one of the few that no private key has; take it from wg "
+			"pubkey");
 	}
 }
 
@@ -96,19 +96,19 @@ parse_allowed_ips(struct tunnel_parse *parse, const char *value, unsigned line)
 		bool host_bits = false;
 
 		(void)snprintf(text, sizeof(text), "%.*s",
-		        (int)(len < sizeof(text) ? len : sizeof(text)), next);
+			(int)(len < sizeof(text) ? len : sizeof(text)), next);
 		next = next[len] ? next + len + 1 : NULL;
 		if (len >= sizeof(text) || prefix_parse(text, &prefix, &host_bits) != 0) {
 			tunnel_parse_fault(parse, line,
-			        "AllowedIPs: entry %u is not ADDRESS or ADDRESS/LENGTH, as "
-			        "10.8.3.2/32 or fd00::2/128",
-			        entry);
+				"AllowedIPs: entry %u is not ADDRESS or ADDRESS/LENGTH, as "
+				"10.8.3.2/32 or fd00::2/128",
+				entry);
 			continue;
 		}
 		if (host_bits)
 			tunnel_parse_warn(parse, line,
-			        "AllowedIPs: entry %u has host bits; it is read as %s", entry,
-			        prefix_format(&prefix, text));
+				"AllowedIPs: entry %u has host bits; it is read as %s", entry,
+				prefix_format(&prefix, text));
 		claim_add(parse, &prefix, line);
 	}
 }
@@ -123,20 +123,20 @@ parse_endpoint(struct tunnel_parse *parse, const char *value, unsigned line)
 		break;
 	case WG_ENDPOINT_NO_BRACKETS:
 		tunnel_parse_warn(parse, line,
-		        "Endpoint: an IPv6 address needs brackets; read as [%s]:%u", peer->host,
-		        (unsigned)peer->port);
+			"Endpoint: an IPv6 address needs brackets; read as [%s]:%u", peer->host,
+			(unsigned)peer->port);
 		break;
 	case WG_ENDPOINT_NO_PORT:
 		tunnel_parse_fault(
-		        parse, line, "Endpoint has no port; write HOST:PORT or [IPV6]:PORT");
+			parse, line, "Endpoint has no port; write HOST:PORT or [IPV6]:PORT");
 		break;
 	case WG_ENDPOINT_BAD_PORT:
 		tunnel_parse_fault(
-		        parse, line, "Endpoint: the port must be a number from 1 to 65535");
+			parse, line, "Endpoint: the port must be a number from 1 to 65535");
 		break;
 	case WG_ENDPOINT_BAD_HOST:
 		tunnel_parse_fault(
-		        parse, line, "Endpoint: the host is neither an address nor a host name");
+			parse, line, "Endpoint: the host is neither an address nor a host name");
 		break;
 	}
 }
@@ -145,7 +145,7 @@ parse_endpoint(struct tunnel_parse *parse, const char *value, unsigned line)
  */
 static void
 parse_number(struct tunnel_parse *parse, const struct wg_name *name, const struct wg_line *line,
-        uint32_t *number)
+	uint32_t *number)
 {
 	bool mark = name->key == WG_FWMARK, keepalive = name->key == WG_KEEPALIVE;
 	bool mtu = name->key == WG_MTU;
@@ -154,16 +154,16 @@ parse_number(struct tunnel_parse *parse, const struct wg_name *name, const struc
 	uint32_t value = 0;
 
 	if (((mark || keepalive) && strcasecmp(line->value, "off") == 0) ||
-	        (wg_number(line->value, mark, max, &value) && value >= min))
+		(wg_number(line->value, mark, max, &value) && value >= min))
 		*number = value;
 	else
 		tunnel_parse_fault(parse, line->number, "%s must be a number from %u to %u%s",
-		        name->text, min, max, min ? "" : ", or off");
+			name->text, min, max, min ? "" : ", or off");
 }
 
 void
 tunnel_parse_value(
-        struct tunnel_parse *parse, const struct wg_name *name, const struct wg_line *line)
+	struct tunnel_parse *parse, const struct wg_name *name, const struct wg_line *line)
 {
 	struct tunnel_config *config = parse->config;
 	uint32_t number;
@@ -191,8 +191,8 @@ tunnel_parse_value(
 	case WG_PRESHARED_KEY:
 		if (!key_from_base64(tunnel_parse_peer(parse)->preshared_key, line->value))
 			tunnel_parse_fault(parse, line->number,
-			        "PresharedKey is not a key in base64 (44 characters, the last a "
-			        "=); take it from wg genpsk");
+				"PresharedKey is not a key in base64 (44 characters, the last a "
+				"=); take it from wg genpsk");
 		break;
 	case WG_ALLOWED_IPS:
 		parse_allowed_ips(parse, line->value, line->number);

@@ -14,28 +14,28 @@
 #define NAME_MAX_LEN 19
 
 static const struct wg_name names[] = {
-        {"PrivateKey", WG_SECTION_INTERFACE, WG_PRIVATE_KEY},
-        {"ListenPort", WG_SECTION_INTERFACE, WG_LISTEN_PORT},
-        {"FwMark", WG_SECTION_INTERFACE, WG_FWMARK},
-        {"MTU", WG_SECTION_INTERFACE, WG_MTU},
-        {"Address", WG_SECTION_INTERFACE, WG_IGNORED},
-        {"DNS", WG_SECTION_INTERFACE, WG_IGNORED},
-        {"Table", WG_SECTION_INTERFACE, WG_IGNORED},
-        {"PreUp", WG_SECTION_INTERFACE, WG_IGNORED},
-        {"PostUp", WG_SECTION_INTERFACE, WG_IGNORED},
-        {"PreDown", WG_SECTION_INTERFACE, WG_IGNORED},
-        {"PostDown", WG_SECTION_INTERFACE, WG_IGNORED},
-        {"SaveConfig", WG_SECTION_INTERFACE, WG_IGNORED},
-        {"PublicKey", WG_SECTION_PEER, WG_PUBLIC_KEY},
-        {"PresharedKey", WG_SECTION_PEER, WG_PRESHARED_KEY},
-        {"AllowedIPs", WG_SECTION_PEER, WG_ALLOWED_IPS},
-        {"Endpoint", WG_SECTION_PEER, WG_ENDPOINT},
-        {"PersistentKeepalive", WG_SECTION_PEER, WG_KEEPALIVE},
+	{"PrivateKey", WG_SECTION_INTERFACE, WG_PRIVATE_KEY},
+	{"ListenPort", WG_SECTION_INTERFACE, WG_LISTEN_PORT},
+	{"FwMark", WG_SECTION_INTERFACE, WG_FWMARK},
+	{"MTU", WG_SECTION_INTERFACE, WG_MTU},
+	{"Address", WG_SECTION_INTERFACE, WG_IGNORED},
+	{"DNS", WG_SECTION_INTERFACE, WG_IGNORED},
+	{"Table", WG_SECTION_INTERFACE, WG_IGNORED},
+	{"PreUp", WG_SECTION_INTERFACE, WG_IGNORED},
+	{"PostUp", WG_SECTION_INTERFACE, WG_IGNORED},
+	{"PreDown", WG_SECTION_INTERFACE, WG_IGNORED},
+	{"PostDown", WG_SECTION_INTERFACE, WG_IGNORED},
+	{"SaveConfig", WG_SECTION_INTERFACE, WG_IGNORED},
+	{"PublicKey", WG_SECTION_PEER, WG_PUBLIC_KEY},
+	{"PresharedKey", WG_SECTION_PEER, WG_PRESHARED_KEY},
+	{"AllowedIPs", WG_SECTION_PEER, WG_ALLOWED_IPS},
+	{"Endpoint", WG_SECTION_PEER, WG_ENDPOINT},
+	{"PersistentKeepalive", WG_SECTION_PEER, WG_KEEPALIVE},
 };
 
 static const struct wg_name sections[] = {
-        {"Interface", WG_SECTION_INTERFACE, WG_KEY_COUNT},
-        {"Peer", WG_SECTION_PEER, WG_KEY_COUNT},
+	{"Interface", WG_SECTION_INTERFACE, WG_KEY_COUNT},
+	{"Peer", WG_SECTION_PEER, WG_KEY_COUNT},
 };
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
@@ -144,7 +144,7 @@ distance(const char *a, const char *b)
 			if (row[j - 1] + 1 < best)
 				best = row[j - 1] + 1;
 			if (i > 1 && j > 1 && lower(a[i - 1]) == lower(b[j - 2]) &&
-			        lower(a[i - 2]) == lower(b[j - 1]) && before[j - 2] + 1 < best)
+				lower(a[i - 2]) == lower(b[j - 1]) && before[j - 2] + 1 < best)
 				best = before[j - 2] + 1;
 			row[j] = best;
 		}

@@ -127,8 +127,9 @@ handshake_initiate(struct control *control, struct peer *peer, bool retry)
 		 * is made up for, with jitter anew, lest both sides cross for ever.
 		 */
 		if (retry)
-			initiate_later(peer, peer->timers.last_sent_handshake_ns +
-				REKEY_TIMEOUT_NS + random_jitter() % REKEY_JITTER_NS);
+			initiate_later(peer,
+				peer->timers.last_sent_handshake_ns + REKEY_TIMEOUT_NS +
+					random_jitter() % REKEY_JITTER_NS);
 		return;
 	}
 	if (!endpoint_refresh(control, peer)) {
@@ -188,7 +189,7 @@ start_session(struct control *control, struct peer *peer, uint64_t now_ns)
 		secret_wipe(&keys, sizeof(keys));
 		return -ENOMEM;
 	}
-	/* A lane may have confirmed the session that is about to be moved: that must not be lost. */
+	/* A lane may have confirmed the session that is moved now: that must not be lost. */
 	handshake_confirmed(control, peer);
 	/* Slots first: no lane may see a session of this index that no slot owns. */
 	if (keys.initiator)

@@ -26,8 +26,7 @@ const struct aead_backend *const aead_backend_list[] = {
 	NULL,
 };
 
-static const char *const backend_names[] = {
-	"auto", "avx512", "avx2", "ipsec-mb", "sodium", NULL};
+static const char *const backend_names[] = {"auto", "avx512", "avx2", "ipsec-mb", "sodium", NULL};
 
 _Static_assert(sizeof(backend_names) == sizeof(aead_backend_list), "each has its name in the list");
 

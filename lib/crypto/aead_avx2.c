@@ -31,7 +31,7 @@ struct aead_avx2 {
 	/* The one-time keys of Poly1305. Zeros between calls. */
 	uint8_t keys[AEAD_BATCH_MAX][POLY1305_KEY_LEN];
 	uint8_t tags[AEAD_BATCH_MAX][AEAD_TAG_LEN]; /* as computed, when opening */
-	/* Keystream of the text's first blocks, made in lanes that keys left over. Zeros between. */
+	/* Keystream of the first blocks, made in lanes that keys left over. Zeros between. */
 	uint8_t spare[SPARE_MAX][CHACHA20_BLOCK_LEN];
 	unsigned spare_count;
 	struct chacha20_block blocks[BLOCKS_MAX];
@@ -73,7 +73,7 @@ stack_wipe(void)
 	secret_wipe(below, sizeof(below));
 }
 
-/* Longest first. Each packet's place is the number of packets before it: no branch to mispredict. */
+/* Longest first. A packet's place is the number of packets before it: no branch to mispredict. */
 static void
 sort(uint8_t order[AEAD_BATCH_MAX], const struct aead_packet packets[], unsigned count)
 {

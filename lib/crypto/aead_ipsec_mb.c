@@ -17,7 +17,7 @@
 /* Registers and stack are cleared of key material; the library checked itself when made. */
 #define FEATURES_NEEDED \
 	(IMB_FEATURE_SAFE_DATA | IMB_FEATURE_SAFE_PARAM | IMB_FEATURE_SELF_TEST | \
-	        IMB_FEATURE_SELF_TEST_PASS)
+		IMB_FEATURE_SELF_TEST_PASS)
 
 _Static_assert(AEAD_BATCH_MAX <= IMB_MAX_BURST_SIZE, "a batch is one burst");
 
@@ -87,7 +87,7 @@ fail:;
 
 static inline void
 job_fill(IMB_JOB *job, const struct aead_packet *packet, const struct direction *direction,
-        const uint8_t nonce[NONCE_LEN], uint8_t *tag, unsigned number)
+	const uint8_t nonce[NONCE_LEN], uint8_t *tag, unsigned number)
 {
 	job->enc_keys = packet->key;
 	job->dec_keys = packet->key;
@@ -132,7 +132,7 @@ jobs_completed(const struct aead_ipsec_mb *mb, uint32_t done)
  */
 static inline uint64_t
 run(struct aead_ipsec_mb *mb, const struct aead_packet packets[], unsigned count,
-        const struct direction *direction, bool tags)
+	const struct direction *direction, bool tags)
 {
 	uint32_t given = IMB_GET_NEXT_BURST(mb->manager, count, mb->jobs);
 	uint64_t completed;
@@ -190,10 +190,10 @@ ipsec_mb_open(void *context, const struct aead_packet packets[], unsigned count)
 }
 
 const struct aead_backend aead_backend_ipsec_mb = {
-        .name = "ipsec-mb",
-        .supported = ipsec_mb_supported,
-        .create = ipsec_mb_create,
-        .destroy = ipsec_mb_destroy,
-        .seal = ipsec_mb_seal,
-        .open = ipsec_mb_open,
+	.name = "ipsec-mb",
+	.supported = ipsec_mb_supported,
+	.create = ipsec_mb_create,
+	.destroy = ipsec_mb_destroy,
+	.seal = ipsec_mb_seal,
+	.open = ipsec_mb_open,
 };

@@ -47,8 +47,8 @@ sodium_seal(void *context, const struct aead_packet packets[], unsigned count)
 
 		store_le64(sodium->nonce + 4, packet->counter);
 		if (crypto_aead_chacha20poly1305_ietf_encrypt_detached(packet->data,
-		            packet->data + packet->len, NULL, packet->data, packet->len, NULL, 0,
-		            NULL, sodium->nonce, packet->key) == 0)
+			    packet->data + packet->len, NULL, packet->data, packet->len, NULL, 0,
+			    NULL, sodium->nonce, packet->key) == 0)
 			sealed |= UINT64_C(1) << i;
 	}
 	return sealed;
@@ -65,18 +65,18 @@ sodium_open(void *context, const struct aead_packet packets[], unsigned count)
 
 		store_le64(sodium->nonce + 4, packet->counter);
 		if (crypto_aead_chacha20poly1305_ietf_decrypt_detached(packet->data, NULL,
-		            packet->data, packet->len, packet->data + packet->len, NULL, 0,
-		            sodium->nonce, packet->key) == 0)
+			    packet->data, packet->len, packet->data + packet->len, NULL, 0,
+			    sodium->nonce, packet->key) == 0)
 			authentic |= UINT64_C(1) << i;
 	}
 	return authentic;
 }
 
 const struct aead_backend aead_backend_sodium = {
-        .name = "sodium",
-        .supported = sodium_supported,
-        .create = sodium_create,
-        .destroy = sodium_destroy,
-        .seal = sodium_seal,
-        .open = sodium_open,
+	.name = "sodium",
+	.supported = sodium_supported,
+	.create = sodium_create,
+	.destroy = sodium_destroy,
+	.seal = sodium_seal,
+	.open = sodium_open,
 };

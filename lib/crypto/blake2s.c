@@ -25,7 +25,7 @@ checked(int result)
 /* Hashes `prefix`, which may be NULL, and the pieces. */
 static void
 hash_pieces(uint8_t hash[BLAKE2S_LEN], const uint8_t *prefix, const struct blake2s_piece pieces[],
-        size_t count)
+	size_t count)
 {
 	blake2s_state state;
 
@@ -52,7 +52,7 @@ blake2s_hash2(uint8_t hash[BLAKE2S_LEN], const void *a, size_t a_len, const void
 
 void
 blake2s_mac(
-        uint8_t mac[BLAKE2S_MAC_LEN], const void *key, size_t key_len, const void *data, size_t len)
+	uint8_t mac[BLAKE2S_MAC_LEN], const void *key, size_t key_len, const void *data, size_t len)
 {
 	blake2s_state state;
 
@@ -65,7 +65,7 @@ blake2s_mac(
 /* HMAC over pieces; `mac` may be one of them. */
 static void
 hmac_pieces(uint8_t mac[BLAKE2S_LEN], const void *key, size_t key_len,
-        const struct blake2s_piece pieces[], size_t count)
+	const struct blake2s_piece pieces[], size_t count)
 {
 	uint8_t pad[HMAC_BLOCK_LEN] = {0};
 	uint8_t inner[BLAKE2S_LEN];
@@ -86,14 +86,14 @@ hmac_pieces(uint8_t mac[BLAKE2S_LEN], const void *key, size_t key_len,
 
 void
 blake2s_hmac(
-        uint8_t mac[BLAKE2S_LEN], const void *key, size_t key_len, const void *data, size_t len)
+	uint8_t mac[BLAKE2S_LEN], const void *key, size_t key_len, const void *data, size_t len)
 {
 	hmac_pieces(mac, key, key_len, &(struct blake2s_piece){data, len}, 1);
 }
 
 void
 blake2s_kdf(uint8_t *const outputs[], unsigned count, const uint8_t chaining_key[BLAKE2S_LEN],
-        const void *input, size_t len)
+	const void *input, size_t len)
 {
 	uint8_t prk[BLAKE2S_LEN];
 	uint8_t t[BLAKE2S_LEN];

@@ -26,11 +26,11 @@ blake2s_hash2(uint8_t hash[BLAKE2S_LEN], const void *a, size_t a_len, const void
 
 /* blake2s_mac writes the keyed hash with a 16-byte output (a parameter, not a cut); key 1..32. */
 void blake2s_mac(uint8_t mac[BLAKE2S_MAC_LEN], const void *key, size_t key_len, const void *data,
-        size_t len);
+	size_t len);
 
 /* blake2s_hmac writes HMAC-BLAKE2s-256 (block 64 bytes) of `data` under `key` of any length. */
 void blake2s_hmac(
-        uint8_t mac[BLAKE2S_LEN], const void *key, size_t key_len, const void *data, size_t len);
+	uint8_t mac[BLAKE2S_LEN], const void *key, size_t key_len, const void *data, size_t len);
 
 /*
  * blake2s_kdf writes the first `count` (1..3) of t1 = HMAC(prk, 1), t2 = HMAC(prk, t1 || 2),
@@ -38,4 +38,4 @@ void blake2s_hmac(
  * `chaining_key` itself. Temporaries are wiped.
  */
 void blake2s_kdf(uint8_t *const outputs[], unsigned count, const uint8_t chaining_key[BLAKE2S_LEN],
-        const void *input, size_t len);
+	const void *input, size_t len);

@@ -41,11 +41,11 @@ x25519_public(uint8_t public_key[X25519_LEN], const uint8_t private_key[X25519_L
 
 int
 x25519(uint8_t shared[X25519_LEN], const uint8_t private_key[X25519_LEN],
-        const uint8_t public_key[X25519_LEN])
+	const uint8_t public_key[X25519_LEN])
 {
 	/* libsodium refuses low-order points; that the result is not zero is the rule itself. */
 	if (crypto_scalarmult_curve25519(shared, private_key, public_key) == 0 &&
-	        !secret_is_zero(shared, X25519_LEN))
+		!secret_is_zero(shared, X25519_LEN))
 		return 0;
 	secret_wipe(shared, X25519_LEN);
 	return -EINVAL;
@@ -53,21 +53,21 @@ x25519(uint8_t shared[X25519_LEN], const uint8_t private_key[X25519_LEN],
 
 void
 handshake_seal(uint8_t *sealed, const uint8_t key[32], const void *text, size_t len, const void *ad,
-        size_t ad_len)
+	size_t ad_len)
 {
 	/* Fails only beyond 256 GiB, by not returning. */
 	(void)crypto_aead_chacha20poly1305_ietf_encrypt(
-	        sealed, NULL, text, len, ad, ad_len, NULL, zero_nonce, key);
+		sealed, NULL, text, len, ad, ad_len, NULL, zero_nonce, key);
 }
 
 int
 handshake_open(uint8_t *text, const uint8_t key[32], const void *sealed, size_t sealed_len,
-        const void *ad, size_t ad_len)
+	const void *ad, size_t ad_len)
 {
 	if (sealed_len < TAG_LEN)
 		return -EBADMSG;
 	if (crypto_aead_chacha20poly1305_ietf_decrypt(
-	            text, NULL, NULL, sealed, sealed_len, ad, ad_len, zero_nonce, key) == 0)
+		    text, NULL, NULL, sealed, sealed_len, ad, ad_len, zero_nonce, key) == 0)
 		return 0;
 	secret_wipe(text, sealed_len - TAG_LEN);
 	return -EBADMSG;
@@ -75,20 +75,20 @@ handshake_open(uint8_t *text, const uint8_t key[32], const void *sealed, size_t 
 
 void
 xaead_seal(uint8_t *sealed, const uint8_t key[32], const uint8_t nonce[XAEAD_NONCE_LEN],
-        const void *text, size_t len, const void *ad, size_t ad_len)
+	const void *text, size_t len, const void *ad, size_t ad_len)
 {
 	(void)crypto_aead_xchacha20poly1305_ietf_encrypt(
-	        sealed, NULL, text, len, ad, ad_len, NULL, nonce, key);
+		sealed, NULL, text, len, ad, ad_len, NULL, nonce, key);
 }
 
 int
 xaead_open(uint8_t *text, const uint8_t key[32], const uint8_t nonce[XAEAD_NONCE_LEN],
-        const void *sealed, size_t sealed_len, const void *ad, size_t ad_len)
+	const void *sealed, size_t sealed_len, const void *ad, size_t ad_len)
 {
 	if (sealed_len < TAG_LEN)
 		return -EBADMSG;
 	if (crypto_aead_xchacha20poly1305_ietf_decrypt(
-	            text, NULL, NULL, sealed, sealed_len, ad, ad_len, nonce, key) == 0)
+		    text, NULL, NULL, sealed, sealed_len, ad, ad_len, nonce, key) == 0)
 		return 0;
 	secret_wipe(text, sealed_len - TAG_LEN);
 	return -EBADMSG;

@@ -19,14 +19,14 @@ void x25519_clamp(uint8_t private_key[X25519_LEN]);
 
 /* x25519_public writes the public key of `private_key` (clamped inside). Returns 0 or -EINVAL. */
 int x25519_public(uint8_t public_key[X25519_LEN], const uint8_t private_key[X25519_LEN])
-        __attribute__((warn_unused_result));
+	__attribute__((warn_unused_result));
 
 /*
  * x25519 writes the shared secret. Returns 0, or -EINVAL with `shared` zeroed if the result is
  * all zero (low-order public key): the handshake must then stop.
  */
 int x25519(uint8_t shared[X25519_LEN], const uint8_t private_key[X25519_LEN],
-        const uint8_t public_key[X25519_LEN]) __attribute__((warn_unused_result));
+	const uint8_t public_key[X25519_LEN]) __attribute__((warn_unused_result));
 
 /*
  * handshake_seal encrypts `len` bytes of `text` into len + 16 bytes of `sealed` by
@@ -34,13 +34,13 @@ int x25519(uint8_t shared[X25519_LEN], const uint8_t private_key[X25519_LEN],
  * includes the tag) and returns 0, or -EBADMSG with `text` zeroed.
  */
 void handshake_seal(uint8_t *sealed, const uint8_t key[32], const void *text, size_t len,
-        const void *ad, size_t ad_len);
+	const void *ad, size_t ad_len);
 int handshake_open(uint8_t *text, const uint8_t key[32], const void *sealed, size_t sealed_len,
-        const void *ad, size_t ad_len) __attribute__((warn_unused_result));
+	const void *ad, size_t ad_len) __attribute__((warn_unused_result));
 
 /* xaead_seal, xaead_open: the same by XChaCha20-Poly1305 with a 24-byte nonce (cookie replies). */
 void xaead_seal(uint8_t *sealed, const uint8_t key[32], const uint8_t nonce[XAEAD_NONCE_LEN],
-        const void *text, size_t len, const void *ad, size_t ad_len);
+	const void *text, size_t len, const void *ad, size_t ad_len);
 int xaead_open(uint8_t *text, const uint8_t key[32], const uint8_t nonce[XAEAD_NONCE_LEN],
-        const void *sealed, size_t sealed_len, const void *ad, size_t ad_len)
-        __attribute__((warn_unused_result));
+	const void *sealed, size_t sealed_len, const void *ad, size_t ad_len)
+	__attribute__((warn_unused_result));

@@ -42,7 +42,7 @@ derive_keys(uint8_t mac1_key[32], uint8_t cookie_key[32], const uint8_t public_k
 /* The cookie of a source: a mac of its address and port in network order, under the secret. */
 static void
 cookie_of(
-        uint8_t cookie[MESSAGE_COOKIE_LEN], const uint8_t secret[32], const struct endpoint *source)
+	uint8_t cookie[MESSAGE_COOKIE_LEN], const uint8_t secret[32], const struct endpoint *source)
 {
 	uint8_t bytes[sizeof(source->address.bytes) + sizeof(source->port)];
 	const size_t len = address_len(&source->address);
@@ -90,7 +90,7 @@ cookie_add_macs(struct cookie_jar *jar, uint8_t *message, size_t len, uint64_t n
 
 enum cookie_verdict
 cookie_check(const struct cookie_checker *checker, const uint8_t *message, size_t len,
-        const struct endpoint *source, bool under_load, uint64_t now_ns)
+	const struct endpoint *source, bool under_load, uint64_t now_ns)
 {
 	uint8_t mac[MESSAGE_MAC_LEN];
 	uint8_t cookie[MESSAGE_COOKIE_LEN];
@@ -113,7 +113,7 @@ cookie_check(const struct cookie_checker *checker, const uint8_t *message, size_
 
 int
 cookie_reply_make(struct cookie_checker *checker, const uint8_t *message, size_t len,
-        const struct endpoint *source, uint64_t now_ns, struct message_cookie_reply *reply)
+	const struct endpoint *source, uint64_t now_ns, struct message_cookie_reply *reply)
 {
 	uint8_t fresh[sizeof(checker->secret) + MESSAGE_COOKIE_NONCE_LEN];
 	uint8_t cookie[MESSAGE_COOKIE_LEN];
@@ -122,7 +122,7 @@ cookie_reply_make(struct cookie_checker *checker, const uint8_t *message, size_t
 	memset(reply, 0, sizeof(*reply));
 	/* The nonce, and behind it a secret, for when there is need of one. */
 	status = random_fill(
-	        fresh, secret_current(checker, now_ns) ? MESSAGE_COOKIE_NONCE_LEN : sizeof(fresh));
+		fresh, secret_current(checker, now_ns) ? MESSAGE_COOKIE_NONCE_LEN : sizeof(fresh));
 	if (status < 0)
 		return status;
 	if (!secret_current(checker, now_ns)) {
@@ -136,7 +136,7 @@ cookie_reply_make(struct cookie_checker *checker, const uint8_t *message, size_t
 	memcpy(reply->nonce, fresh, MESSAGE_COOKIE_NONCE_LEN);
 	cookie_of(cookie, checker->secret, source);
 	xaead_seal(reply->sealed_cookie, checker->cookie_key, reply->nonce, cookie, sizeof(cookie),
-	        message + mac1_offset(len), MESSAGE_MAC_LEN);
+		message + mac1_offset(len), MESSAGE_MAC_LEN);
 	secret_wipe(cookie, sizeof(cookie));
 	secret_wipe(fresh, sizeof(fresh));
 	return 0;
@@ -144,14 +144,14 @@ cookie_reply_make(struct cookie_checker *checker, const uint8_t *message, size_t
 
 int
 cookie_reply_accept(
-        struct cookie_jar *jar, const struct message_cookie_reply *reply, uint64_t now_ns)
+	struct cookie_jar *jar, const struct message_cookie_reply *reply, uint64_t now_ns)
 {
 	uint8_t cookie[MESSAGE_COOKIE_LEN];
 
 	if (!jar->have_last_mac1)
 		return -EINVAL;
 	if (xaead_open(cookie, jar->cookie_key, reply->nonce, reply->sealed_cookie,
-	            sizeof(reply->sealed_cookie), jar->last_mac1, MESSAGE_MAC_LEN) < 0)
+		    sizeof(reply->sealed_cookie), jar->last_mac1, MESSAGE_MAC_LEN) < 0)
 		return -EBADMSG;
 	memcpy(jar->cookie, cookie, sizeof(jar->cookie));
 	jar->cookie_ns = now_ns;

@@ -51,8 +51,8 @@ void cookie_add_macs(struct cookie_jar *jar, uint8_t *message, size_t len, uint6
  * constant time. Without `under_load` the best verdict is COOKIE_MAC1_VALID.
  */
 enum cookie_verdict cookie_check(const struct cookie_checker *checker, const uint8_t *message,
-        size_t len, const struct endpoint *source, bool under_load, uint64_t now_ns)
-        __attribute__((warn_unused_result));
+	size_t len, const struct endpoint *source, bool under_load, uint64_t now_ns)
+	__attribute__((warn_unused_result));
 
 /*
  * cookie_reply_make answers the message of `len` bytes from `source` with a cookie; draws a new
@@ -60,8 +60,8 @@ enum cookie_verdict cookie_check(const struct cookie_checker *checker, const uin
  * negative errno.
  */
 int cookie_reply_make(struct cookie_checker *checker, const uint8_t *message, size_t len,
-        const struct endpoint *source, uint64_t now_ns, struct message_cookie_reply *reply)
-        __attribute__((warn_unused_result));
+	const struct endpoint *source, uint64_t now_ns, struct message_cookie_reply *reply)
+	__attribute__((warn_unused_result));
 
 /*
  * cookie_reply_accept takes the cookie out of a reply whose receiver index is one of this peer's.
@@ -69,4 +69,4 @@ int cookie_reply_make(struct cookie_checker *checker, const uint8_t *message, si
  * jar is unchanged.
  */
 int cookie_reply_accept(struct cookie_jar *jar, const struct message_cookie_reply *reply,
-        uint64_t now_ns) __attribute__((warn_unused_result));
+	uint64_t now_ns) __attribute__((warn_unused_result));

@@ -25,13 +25,13 @@
 
 /* HASH("Noise_IKpsk2_25519_ChaChaPoly_BLAKE2s") */
 static const uint8_t initial_chaining_key[NOISE_KEY_LEN] = {0x60, 0xe2, 0x6d, 0xae, 0xf3, 0x27,
-        0xef, 0xc0, 0x2e, 0xc3, 0x35, 0xe2, 0xa0, 0x25, 0xd2, 0xd0, 0x16, 0xeb, 0x42, 0x06, 0xf8,
-        0x72, 0x77, 0xf5, 0x2d, 0x38, 0xd1, 0x98, 0x8b, 0x78, 0xcd, 0x36};
+	0xef, 0xc0, 0x2e, 0xc3, 0x35, 0xe2, 0xa0, 0x25, 0xd2, 0xd0, 0x16, 0xeb, 0x42, 0x06, 0xf8,
+	0x72, 0x77, 0xf5, 0x2d, 0x38, 0xd1, 0x98, 0x8b, 0x78, 0xcd, 0x36};
 
 /* HASH(initial_chaining_key || "WireGuard v1 zx2c4 Jason@zx2c4.com") */
 static const uint8_t initial_hash[NOISE_KEY_LEN] = {0x22, 0x11, 0xb3, 0x61, 0x08, 0x1a, 0xc5, 0x66,
-        0x69, 0x12, 0x43, 0xdb, 0x45, 0x8a, 0xd5, 0x32, 0x2d, 0x9c, 0x6c, 0x66, 0x22, 0x93, 0xe8,
-        0xb7, 0x0e, 0xe1, 0x9c, 0x65, 0xba, 0x07, 0x9e, 0xf3};
+	0x69, 0x12, 0x43, 0xdb, 0x45, 0x8a, 0xd5, 0x32, 0x2d, 0x9c, 0x6c, 0x66, 0x22, 0x93, 0xe8,
+	0xb7, 0x0e, 0xe1, 0x9c, 0x65, 0xba, 0x07, 0x9e, 0xf3};
 
 /* The symmetric state of Noise, section 5.2. Holds secrets. */
 struct transcript {
@@ -93,7 +93,7 @@ mix_ephemeral(struct transcript *transcript, const uint8_t public_key[NOISE_KEY_
 /* es, ee, se: a DH, into what `mix` makes. Returns 0, or -EINVAL for a low-order public key. */
 static int
 mix_dh(struct transcript *transcript, void (*mix)(struct transcript *, const uint8_t *),
-        const uint8_t private_key[NOISE_KEY_LEN], const uint8_t public_key[NOISE_KEY_LEN])
+	const uint8_t private_key[NOISE_KEY_LEN], const uint8_t public_key[NOISE_KEY_LEN])
 {
 	uint8_t shared[NOISE_KEY_LEN];
 	const int status = x25519(shared, private_key, public_key);
@@ -125,7 +125,7 @@ static int
 unseal(struct transcript *transcript, uint8_t *text, const uint8_t *sealed, size_t sealed_len)
 {
 	if (handshake_open(
-	            text, transcript->key, sealed, sealed_len, transcript->hash, NOISE_KEY_LEN) < 0)
+		    text, transcript->key, sealed, sealed_len, transcript->hash, NOISE_KEY_LEN) < 0)
 		return -EBADMSG;
 	mix_hash(transcript, sealed, sealed_len);
 	return 0;
@@ -186,7 +186,7 @@ noise_identity_init(struct noise_identity *identity, const uint8_t private_key[N
 
 void
 noise_remote_init(struct noise_remote *remote, const struct noise_identity *identity,
-        const uint8_t public_key[NOISE_KEY_LEN], const uint8_t preshared_key[NOISE_KEY_LEN])
+	const uint8_t public_key[NOISE_KEY_LEN], const uint8_t preshared_key[NOISE_KEY_LEN])
 {
 	/* Made aside: the keys given may be the object's own, when only the identity changed. */
 	struct noise_remote made = {.public_key = {0}};
@@ -195,7 +195,7 @@ noise_remote_init(struct noise_remote *remote, const struct noise_identity *iden
 	if (preshared_key != NULL)
 		memcpy(made.preshared_key, preshared_key, NOISE_KEY_LEN);
 	if (!identity->present ||
-	        x25519(made.static_static, identity->private_key, made.public_key) < 0)
+		x25519(made.static_static, identity->private_key, made.public_key) < 0)
 		memset(made.static_static, 0, NOISE_KEY_LEN);
 	*remote = made;
 	secret_wipe(&made, sizeof(made));
@@ -203,9 +203,9 @@ noise_remote_init(struct noise_remote *remote, const struct noise_identity *iden
 
 int
 noise_initiation_create(struct noise_handshake *handshake, const struct noise_identity *identity,
-        const struct noise_remote *remote, uint32_t local_index,
-        const uint8_t timestamp[MESSAGE_TIMESTAMP_LEN], const uint8_t *ephemeral,
-        struct message_initiation *message)
+	const struct noise_remote *remote, uint32_t local_index,
+	const uint8_t timestamp[MESSAGE_TIMESTAMP_LEN], const uint8_t *ephemeral,
+	struct message_initiation *message)
 {
 	struct transcript transcript;
 	struct ephemeral own;
@@ -253,7 +253,7 @@ out:
 
 int
 noise_initiation_open(struct noise_opened *opened, const struct noise_identity *identity,
-        const struct message_initiation *message)
+	const struct message_initiation *message)
 {
 	struct transcript transcript;
 	int status;
@@ -271,14 +271,14 @@ noise_initiation_open(struct noise_opened *opened, const struct noise_identity *
 	if (mix_dh(&transcript, mix_key, identity->private_key, message->ephemeral) < 0)
 		goto out;
 	if (unseal(&transcript, opened->static_key, message->sealed_static,
-	            sizeof(message->sealed_static)) < 0)
+		    sizeof(message->sealed_static)) < 0)
 		goto out;
 
 	memcpy(opened->hash, transcript.hash, NOISE_KEY_LEN);
 	memcpy(opened->chaining_key, transcript.chaining_key, NOISE_KEY_LEN);
 	memcpy(opened->ephemeral, message->ephemeral, NOISE_KEY_LEN);
 	memcpy(opened->sealed_timestamp, message->sealed_timestamp,
-	        sizeof(opened->sealed_timestamp));
+		sizeof(opened->sealed_timestamp));
 	opened->sender_index = load_le32(message->sender_index_le32);
 	status = 0;
 out:
@@ -288,7 +288,7 @@ out:
 
 int
 noise_initiation_accept(struct noise_handshake *handshake, struct noise_opened *opened,
-        const struct noise_remote *remote, uint64_t now_ns)
+	const struct noise_remote *remote, uint64_t now_ns)
 {
 	struct transcript transcript;
 	uint8_t timestamp[MESSAGE_TIMESTAMP_LEN];
@@ -301,7 +301,7 @@ noise_initiation_accept(struct noise_handshake *handshake, struct noise_opened *
 	if (mix_static_static(&transcript, remote) < 0)
 		goto out;
 	if (unseal(&transcript, timestamp, opened->sealed_timestamp,
-	            sizeof(opened->sealed_timestamp)) < 0)
+		    sizeof(opened->sealed_timestamp)) < 0)
 		goto out;
 
 	/* Neither refusal stores the stamp: the peer may come again with the same one. */
@@ -310,7 +310,7 @@ noise_initiation_accept(struct noise_handshake *handshake, struct noise_opened *
 		goto out;
 	status = -EAGAIN;
 	if (handshake->last_consumed_ns != 0 &&
-	        handshake->last_consumed_ns + INITIATION_SPACING_NS > now_ns)
+		handshake->last_consumed_ns + INITIATION_SPACING_NS > now_ns)
 		goto out;
 
 	noise_handshake_erase(handshake);
@@ -329,7 +329,7 @@ out:
 
 int
 noise_response_create(struct noise_handshake *handshake, const struct noise_remote *remote,
-        uint32_t local_index, const uint8_t *ephemeral, struct message_response *message)
+	uint32_t local_index, const uint8_t *ephemeral, struct message_response *message)
 {
 	struct transcript transcript;
 	struct ephemeral own;
@@ -348,8 +348,8 @@ noise_response_create(struct noise_handshake *handshake, const struct noise_remo
 	mix_ephemeral(&transcript, own.public_key);
 
 	/* ee, se */
-	status = mix_dh(
-	        &transcript, mix_chaining_key, own.private_key, handshake->remote_ephemeral);
+	status =
+		mix_dh(&transcript, mix_chaining_key, own.private_key, handshake->remote_ephemeral);
 	if (status < 0)
 		goto out;
 	status = mix_dh(&transcript, mix_chaining_key, own.private_key, remote->public_key);
@@ -377,7 +377,7 @@ out:
 
 int
 noise_response_accept(struct noise_handshake *handshake, const struct noise_identity *identity,
-        const struct noise_remote *remote, const struct message_response *message)
+	const struct noise_remote *remote, const struct message_response *message)
 {
 	struct transcript transcript;
 	uint8_t empty[1];
@@ -392,7 +392,7 @@ noise_response_accept(struct noise_handshake *handshake, const struct noise_iden
 
 	/* ee, se */
 	if (mix_dh(&transcript, mix_chaining_key, handshake->ephemeral_private,
-	            message->ephemeral) < 0)
+		    message->ephemeral) < 0)
 		goto out;
 	if (mix_dh(&transcript, mix_chaining_key, identity->private_key, message->ephemeral) < 0)
 		goto out;
@@ -422,8 +422,8 @@ noise_session_derive(struct noise_handshake *handshake, struct noise_session_key
 
 	/* The first output is the initiator's to send with. */
 	uint8_t *const outputs[] = {
-	        initiator ? keys->send_key : keys->receive_key,
-	        initiator ? keys->receive_key : keys->send_key,
+		initiator ? keys->send_key : keys->receive_key,
+		initiator ? keys->receive_key : keys->send_key,
 	};
 	blake2s_kdf(outputs, 2, handshake->chaining_key, "", 0);
 	keys->local_index = handshake->local_index;

@@ -75,7 +75,7 @@ struct noise_opened {
  */
 void noise_identity_init(struct noise_identity *identity, const uint8_t private_key[NOISE_KEY_LEN]);
 void noise_remote_init(struct noise_remote *remote, const struct noise_identity *identity,
-        const uint8_t public_key[NOISE_KEY_LEN], const uint8_t preshared_key[NOISE_KEY_LEN]);
+	const uint8_t public_key[NOISE_KEY_LEN], const uint8_t preshared_key[NOISE_KEY_LEN]);
 
 /*
  * noise_initiation_create writes an initiation, macs zero, with sender index `local_index`,
@@ -85,17 +85,17 @@ void noise_remote_init(struct noise_remote *remote, const struct noise_identity 
  * handshake is unchanged and the message zeroed.
  */
 int noise_initiation_create(struct noise_handshake *handshake,
-        const struct noise_identity *identity, const struct noise_remote *remote,
-        uint32_t local_index, const uint8_t timestamp[MESSAGE_TIMESTAMP_LEN],
-        const uint8_t *ephemeral, struct message_initiation *message)
-        __attribute__((warn_unused_result));
+	const struct noise_identity *identity, const struct noise_remote *remote,
+	uint32_t local_index, const uint8_t timestamp[MESSAGE_TIMESTAMP_LEN],
+	const uint8_t *ephemeral, struct message_initiation *message)
+	__attribute__((warn_unused_result));
 
 /*
  * noise_initiation_open decrypts the sender's static key of a message whose mac1 is valid. Returns
  * 0, -ENOKEY without identity, or -EBADMSG; on error *opened is zeroed. Costs one X25519.
  */
 int noise_initiation_open(struct noise_opened *opened, const struct noise_identity *identity,
-        const struct message_initiation *message) __attribute__((warn_unused_result));
+	const struct message_initiation *message) __attribute__((warn_unused_result));
 
 /*
  * noise_initiation_accept finishes it against the peer that static_key named: checks the
@@ -105,7 +105,7 @@ int noise_initiation_open(struct noise_opened *opened, const struct noise_identi
  * wiped in every case.
  */
 int noise_initiation_accept(struct noise_handshake *handshake, struct noise_opened *opened,
-        const struct noise_remote *remote, uint64_t now_ns) __attribute__((warn_unused_result));
+	const struct noise_remote *remote, uint64_t now_ns) __attribute__((warn_unused_result));
 
 /*
  * noise_response_create answers a consumed initiation: writes the response, macs zero, with sender
@@ -114,8 +114,8 @@ int noise_initiation_accept(struct noise_handshake *handshake, struct noise_open
  * on error the handshake is unchanged.
  */
 int noise_response_create(struct noise_handshake *handshake, const struct noise_remote *remote,
-        uint32_t local_index, const uint8_t *ephemeral, struct message_response *message)
-        __attribute__((warn_unused_result));
+	uint32_t local_index, const uint8_t *ephemeral, struct message_response *message)
+	__attribute__((warn_unused_result));
 
 /*
  * noise_response_accept checks a response, whose receiver index led to this handshake. Returns 0
@@ -123,8 +123,8 @@ int noise_response_create(struct noise_handshake *handshake, const struct noise_
  * authentic; on error the handshake is unchanged.
  */
 int noise_response_accept(struct noise_handshake *handshake, const struct noise_identity *identity,
-        const struct noise_remote *remote, const struct message_response *message)
-        __attribute__((warn_unused_result));
+	const struct noise_remote *remote, const struct message_response *message)
+	__attribute__((warn_unused_result));
 
 /*
  * noise_session_derive ends a handshake that is RESPONSE_CREATED or RESPONSE_CONSUMED: fills *keys
@@ -132,7 +132,7 @@ int noise_response_accept(struct noise_handshake *handshake, const struct noise_
  * any other state.
  */
 int noise_session_derive(struct noise_handshake *handshake, struct noise_session_keys *keys)
-        __attribute__((warn_unused_result));
+	__attribute__((warn_unused_result));
 
 /* noise_handshake_erase forgets the handshake under way, keeping the two that outlive it. */
 void noise_handshake_erase(struct noise_handshake *handshake);

@@ -96,7 +96,7 @@ newest_advance(struct replay *replay, uint64_t number)
 
 	while (newest < number) {
 		if (__atomic_compare_exchange_n(&replay->newest, &newest, number, true,
-		            __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+			    __ATOMIC_RELEASE, __ATOMIC_RELAXED))
 			return;
 	}
 }

@@ -39,7 +39,7 @@ struct replay {
  * it is REJECT_AFTER_MESSAGES or more. Neighbours in one block of 64 share one compare-and-swap.
  */
 uint64_t replay_accept(struct replay *replay, const uint64_t counters[], unsigned count)
-        __attribute__((warn_unused_result));
+	__attribute__((warn_unused_result));
 
 /* replay_newest returns the highest counter accepted so far (0 also if none). */
 uint64_t replay_newest(const struct replay *replay);

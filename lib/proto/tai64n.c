@@ -34,11 +34,11 @@ successor(const uint8_t stamp[MESSAGE_TIMESTAMP_LEN])
 
 void
 tai64n_make(uint8_t stamp[MESSAGE_TIMESTAMP_LEN], uint64_t real_ns,
-        const uint8_t last[MESSAGE_TIMESTAMP_LEN])
+	const uint8_t last[MESSAGE_TIMESTAMP_LEN])
 {
 	struct instant made = {
-	        .s = TAI64N_BASE + real_ns / NS_IN_S,
-	        .ns = real_ns % NS_IN_S & ~(uint64_t)(TAI64N_GRAIN_NS - 1),
+		.s = TAI64N_BASE + real_ns / NS_IN_S,
+		.ns = real_ns % NS_IN_S & ~(uint64_t)(TAI64N_GRAIN_NS - 1),
 	};
 	const struct instant least = successor(last);
 

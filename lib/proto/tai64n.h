@@ -15,7 +15,7 @@
  * none): at least last + 2^24 ns. `stamp` may be `last`.
  */
 void tai64n_make(uint8_t stamp[MESSAGE_TIMESTAMP_LEN], uint64_t real_ns,
-        const uint8_t last[MESSAGE_TIMESTAMP_LEN]);
+	const uint8_t last[MESSAGE_TIMESTAMP_LEN]);
 
 /* tai64n_compare returns < 0, 0 or > 0 as a is earlier than, equal to or later than b. */
 int tai64n_compare(const uint8_t a[MESSAGE_TIMESTAMP_LEN], const uint8_t b[MESSAGE_TIMESTAMP_LEN]);

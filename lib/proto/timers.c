@@ -38,8 +38,8 @@ stamp_set(_Atomic uint64_t *stamp, uint64_t now_ns)
 	uint64_t clear = 0;
 
 	return stamp_load(stamp) == 0 &&
-	        atomic_compare_exchange_strong_explicit(
-	                stamp, &clear, now_ns, memory_order_relaxed, memory_order_relaxed);
+		atomic_compare_exchange_strong_explicit(
+			stamp, &clear, now_ns, memory_order_relaxed, memory_order_relaxed);
 }
 
 /* Clears a stamp that is still `seen`: what lanes have stamped since stays. */
@@ -47,7 +47,7 @@ static void
 stamp_take(_Atomic uint64_t *stamp, uint64_t seen)
 {
 	atomic_compare_exchange_strong_explicit(
-	        stamp, &seen, 0, memory_order_relaxed, memory_order_relaxed);
+		stamp, &seen, 0, memory_order_relaxed, memory_order_relaxed);
 }
 
 void
@@ -74,7 +74,7 @@ void
 stamps_data_received(struct timer_stamps *stamps, uint64_t now_ns)
 {
 	if (!stamp_set(&stamps->received_unreplied_ns, now_ns) &&
-	        !stamp_load(&stamps->received_again))
+		!stamp_load(&stamps->received_again))
 		stamp_store(&stamps->received_again, true);
 }
 
@@ -147,7 +147,7 @@ bool
 timers_may_initiate(const struct timers *timers, uint64_t now_ns)
 {
 	return timers->last_sent_handshake_ns == 0 ||
-	        timers->last_sent_handshake_ns + REKEY_TIMEOUT_NS <= now_ns;
+		timers->last_sent_handshake_ns + REKEY_TIMEOUT_NS <= now_ns;
 }
 
 void
@@ -158,7 +158,7 @@ timers_initiation_wanted(struct timers *timers)
 
 void
 timers_initiation_sent(
-        struct timers *timers, struct timer_stamps *stamps, uint64_t now_ns, uint32_t random)
+	struct timers *timers, struct timer_stamps *stamps, uint64_t now_ns, uint32_t random)
 {
 	timers->retransmit_ns = now_ns + REKEY_TIMEOUT_NS + random % REKEY_JITTER_NS;
 	handshake_sent(timers, stamps, now_ns);
@@ -199,7 +199,7 @@ timers_handshake_complete(struct timers *timers)
 
 void
 timers_interval(
-        struct timers *timers, struct timer_stamps *stamps, uint16_t interval_s, uint64_t now_ns)
+	struct timers *timers, struct timer_stamps *stamps, uint16_t interval_s, uint64_t now_ns)
 {
 	const bool was_off = timers->persistent_interval_ns == 0;
 
@@ -278,7 +278,7 @@ keepalive_due(struct timer_stamps *stamps, uint64_t now_ns)
 
 static unsigned
 new_handshake_due(
-        struct timers *timers, struct timer_stamps *stamps, uint64_t now_ns, uint32_t random)
+	struct timers *timers, struct timer_stamps *stamps, uint64_t now_ns, uint32_t random)
 {
 	const uint64_t since_ns = stamp_load(&stamps->sent_unanswered_ns);
 
@@ -354,5 +354,5 @@ timers_next_ns(const struct timers *timers, const struct timer_stamps *stamps, u
 	next_ns = earlier(next_ns, persistent_due(timers, stamp_load(&stamps->traversal_ns)));
 	next_ns = earlier(next_ns, alarm_of(&stamps->received_unreplied_ns, KEEPALIVE_TIMEOUT_NS));
 	return earlier(next_ns,
-	        alarm_of(&stamps->sent_unanswered_ns, NEW_HANDSHAKE_TIMEOUT_NS + jitter_ns));
+		alarm_of(&stamps->sent_unanswered_ns, NEW_HANDSHAKE_TIMEOUT_NS + jitter_ns));
 }

@@ -91,7 +91,7 @@ bool timers_may_initiate(const struct timers *timers, uint64_t now_ns);
  */
 void timers_initiation_wanted(struct timers *timers);
 void timers_initiation_sent(
-        struct timers *timers, struct timer_stamps *stamps, uint64_t now_ns, uint32_t random);
+	struct timers *timers, struct timer_stamps *stamps, uint64_t now_ns, uint32_t random);
 void timers_response_sent(struct timers *timers, struct timer_stamps *stamps, uint64_t now_ns);
 void
 timers_initiation_received(struct timers *timers, struct timer_stamps *stamps, uint64_t now_ns);
@@ -99,7 +99,7 @@ void timers_response_received(struct timers *timers, struct timer_stamps *stamps
 void timers_session_derived(struct timers *timers, uint64_t now_ns);
 void timers_handshake_complete(struct timers *timers);
 void timers_interval(
-        struct timers *timers, struct timer_stamps *stamps, uint16_t interval_s, uint64_t now_ns);
+	struct timers *timers, struct timer_stamps *stamps, uint16_t interval_s, uint64_t now_ns);
 
 /*
  * timers_allow_initiation forgets when the last handshake message was sent, so that the next
@@ -119,7 +119,7 @@ void timers_stop(struct timers *timers, struct timer_stamps *stamps);
  * itself, so that a keepalive that could not be sent is not the last one.
  */
 unsigned timers_due(struct timers *timers, struct timer_stamps *stamps, uint64_t now_ns,
-        uint32_t random) __attribute__((warn_unused_result));
+	uint32_t random) __attribute__((warn_unused_result));
 
 /*
  * timers_next_ns returns when timers_due() must be asked again at the latest: the earliest timer

@@ -58,7 +58,7 @@ items_sort(struct item *items, size_t count)
 		const struct item *next = i + 1 < count ? &items[i + 1] : NULL;
 
 		if (next && next->family == items[i].family && next->high == items[i].high &&
-		        next->low == items[i].low && next->len == items[i].len)
+			next->low == items[i].low && next->len == items[i].len)
 			continue;
 		items[kept++] = items[i];
 	}
@@ -74,11 +74,11 @@ items_from_entries(const struct allowed_ip entries[], size_t count)
 		const struct prefix *prefix = &entries[i].prefix;
 
 		items[i] = (struct item){
-		        .high = load_be64(prefix->address.bytes),
-		        .low = load_be64(prefix->address.bytes + 8),
-		        .entry = (uint32_t)i,
-		        .family = prefix->address.family,
-		        .len = prefix->len,
+			.high = load_be64(prefix->address.bytes),
+			.low = load_be64(prefix->address.bytes + 8),
+			.entry = (uint32_t)i,
+			.family = prefix->address.family,
+			.len = prefix->len,
 		};
 	}
 	return items;
@@ -140,12 +140,12 @@ static uint64_t
 lone_add(struct builder *builder, const struct item *item, void *otherwise)
 {
 	builder->lone[builder->lone_count] = (struct allowed_ips_lone){
-	        .high = item->high,
-	        .low = item->low,
-	        .high_mask = half_mask(item->len, 0),
-	        .low_mask = half_mask(item->len, 64),
-	        .owner = builder->entries[item->entry].owner,
-	        .otherwise = otherwise,
+		.high = item->high,
+		.low = item->low,
+		.high_mask = half_mask(item->len, 0),
+		.low_mask = half_mask(item->len, 64),
+		.owner = builder->entries[item->entry].owner,
+		.otherwise = otherwise,
 	};
 	return ALLOWED_IPS_LONE | builder->lone_count++;
 }
@@ -184,7 +184,7 @@ bit_next(const uint64_t bits[4], unsigned slot)
  */
 static void
 slots_paint(struct slots *slots, const struct builder *builder, const struct item *items,
-        size_t count, unsigned at)
+	size_t count, unsigned at)
 {
 	unsigned end = 8 * at + 8;
 
@@ -209,12 +209,12 @@ slots_paint(struct slots *slots, const struct builder *builder, const struct ite
 /* Turns items that are alone in their slot into leaves; marks the others as the node's children. */
 static void
 slots_divide(struct slots *slots, struct builder *builder, struct allowed_ips_node *node,
-        const struct item *items)
+	const struct item *items)
 {
 	for (unsigned slot = 0; (slot = bit_next(slots->longer, slot)) < SLOTS; slot++) {
 		if (slots->longer_count[slot] == 1)
 			slots->leaf[slot] = lone_add(builder, &items[slots->longer_last[slot]],
-			        (void *)slots->leaf[slot]);
+				(void *)slots->leaf[slot]);
 		else
 			node->words[slot / 64].child |= UINT64_C(1) << slot % 64;
 	}
@@ -253,7 +253,7 @@ node_set_slots(struct builder *builder, struct allowed_ips_node *node, const str
  */
 static void
 node_build(struct builder *builder, struct allowed_ips_node *node, const struct item *items,
-        size_t count, void *otherwise)
+	size_t count, void *otherwise)
 {
 	unsigned at = count ? items_branch(items, count) : 0;
 	struct slots slots;
@@ -275,20 +275,20 @@ node_build(struct builder *builder, struct allowed_ips_node *node, const struct 
 
 		if (longer > 1)
 			node_build(builder, &builder->nodes[node->children + child++],
-			        &items[slots.longer_last[slot] + 1 - longer], longer,
-			        (void *)slots.leaf[slot]);
+				&items[slots.longer_last[slot] + 1 - longer], longer,
+				(void *)slots.leaf[slot]);
 	}
 }
 
 /* A /0 ends before the first byte: it owns what the root's items do not cover. */
 static void
 root_build(struct builder *builder, struct allowed_ips_node *root, const struct item *items,
-        size_t count)
+	size_t count)
 {
 	bool has_default = count && items[0].len == 0;
 
 	node_build(builder, root, items + has_default, count - has_default,
-	        has_default ? builder->entries[items[0].entry].owner : NULL);
+		has_default ? builder->entries[items[0].entry].owner : NULL);
 }
 
 /*
@@ -301,12 +301,12 @@ static bool
 builder_init(struct builder *builder, const struct allowed_ip entries[], size_t count)
 {
 	*builder = (struct builder){
-	        .entries = entries,
-	        .nodes = calloc(2 * count + 2, sizeof(builder->nodes[0])),
-	        .lone = calloc(count + 1, sizeof(builder->lone[0])),
-	        .leaves = calloc(4 * count + 4, sizeof(builder->leaves[0])),
-	        .node_count = 2,
-	        .leaf_count = 1,
+		.entries = entries,
+		.nodes = calloc(2 * count + 2, sizeof(builder->nodes[0])),
+		.lone = calloc(count + 1, sizeof(builder->lone[0])),
+		.leaves = calloc(4 * count + 4, sizeof(builder->leaves[0])),
+		.node_count = 2,
+		.leaf_count = 1,
 	};
 	return builder->nodes && builder->lone && builder->leaves;
 }

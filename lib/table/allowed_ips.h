@@ -95,7 +95,7 @@ allowed_ips_has_child(const struct allowed_ips_node *node, unsigned slot)
 
 static inline const struct allowed_ips_node *
 allowed_ips_child(
-        const struct allowed_ips *table, const struct allowed_ips_node *node, unsigned slot)
+	const struct allowed_ips *table, const struct allowed_ips_node *node, unsigned slot)
 {
 	uint64_t before = (UINT64_C(1) << slot % 64) - 1;
 	unsigned rank = (unsigned)__builtin_popcountll(node->words[slot / 64].child & before);
@@ -105,7 +105,7 @@ allowed_ips_child(
 
 static inline void *
 allowed_ips_leaf(const struct allowed_ips *table, const struct allowed_ips_node *node,
-        unsigned slot, uint64_t high, uint64_t low)
+	unsigned slot, uint64_t high, uint64_t low)
 {
 	uint64_t up_to = ~UINT64_C(0) >> (63 - slot % 64);
 	unsigned rank = (unsigned)__builtin_popcountll(node->words[slot / 64].leaf & up_to);

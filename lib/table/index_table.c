@@ -61,8 +61,8 @@ index_table_grow(const struct index_table *table, size_t entries)
 {
 	size_t old_slots = (size_t)table->mask + 1;
 	size_t old_entries = old_slots / SLOTS_PER_ENTRY;
-	struct index_table *grown = index_table_create(
-	        entries > old_entries ? entries : old_entries);
+	struct index_table *grown =
+		index_table_create(entries > old_entries ? entries : old_entries);
 
 	if (!grown)
 		return NULL;
@@ -74,7 +74,7 @@ index_table_grow(const struct index_table *table, size_t entries)
 			continue;
 		grown->entries[slot] = *entry;
 		atomic_init(&grown->sessions[slot],
-		        atomic_load_explicit(&table->sessions[i], memory_order_relaxed));
+			atomic_load_explicit(&table->sessions[i], memory_order_relaxed));
 	}
 	grown->count = table->count;
 	return grown;

@@ -33,7 +33,7 @@ void index_table_destroy(struct index_table *table);
  * sets *index; -ENOSPC if the table holds all it has room for; or the random generator's errno.
  */
 int index_take(struct index_table *table, void *peer, uint32_t *index)
-        __attribute__((warn_unused_result));
+	__attribute__((warn_unused_result));
 
 /*
  * index_set_session turns the entry of `index` from a handshake's to a session's, keeping the

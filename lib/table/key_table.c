@@ -49,7 +49,7 @@ slot_of(const struct key_table *table, const uint8_t key[KEY_LEN], uint64_t hash
 	size_t at = hash & table->mask;
 
 	while (table->slots[at].key &&
-	        (table->slots[at].hash != hash || memcmp(table->slots[at].key, key, KEY_LEN) != 0))
+		(table->slots[at].hash != hash || memcmp(table->slots[at].key, key, KEY_LEN) != 0))
 		at = (at + 1) & table->mask;
 	return &table->slots[at];
 }

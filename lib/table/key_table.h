@@ -24,7 +24,7 @@ int key_table_reserve(struct key_table *table, size_t count) __attribute__((warn
  * long as the entry. Returns 0, -EEXIST, or -ENOMEM (never after a sufficient reserve).
  */
 int key_table_insert(struct key_table *table, const uint8_t *key, void *peer)
-        __attribute__((warn_unused_result));
+	__attribute__((warn_unused_result));
 
 /* key_table_find returns the peer of `key`, or NULL. */
 void *key_table_find(const struct key_table *table, const uint8_t key[32]);

@@ -89,7 +89,7 @@ ipv6_error_allowed(const uint8_t *packet, size_t len)
 			break;
 		case IP_ICMPV6:
 			return at < len && header[0] >= ICMPV6_INFORMATIONAL &&
-			        header[0] != ICMPV6_REDIRECT;
+				header[0] != ICMPV6_REDIRECT;
 		default:
 			return true;
 		}
@@ -115,12 +115,12 @@ bool
 icmp_error_allowed(const uint8_t *packet, size_t len)
 {
 	return packet[0] >> 4 == 4 ? ipv4_error_allowed(packet, len)
-	                           : ipv6_error_allowed(packet, len);
+				   : ipv6_error_allowed(packet, len);
 }
 
 static size_t
 ipv4_error_make(uint8_t *packet, size_t len, enum icmp_error error, const struct address *from,
-        uint32_t mtu)
+	uint32_t mtu)
 {
 	uint8_t *icmp = packet - ICMP_HEADER_LEN;
 	uint8_t *ip = icmp - IPV4_HEADER_LEN;
@@ -150,7 +150,7 @@ ipv4_error_make(uint8_t *packet, size_t len, enum icmp_error error, const struct
 
 static size_t
 ipv6_error_make(uint8_t *packet, size_t len, enum icmp_error error, const struct address *from,
-        uint32_t mtu)
+	uint32_t mtu)
 {
 	uint8_t *icmp = packet - ICMP_HEADER_LEN;
 	uint8_t *ip = icmp - IPV6_HEADER_LEN;
@@ -182,8 +182,8 @@ ipv6_error_make(uint8_t *packet, size_t len, enum icmp_error error, const struct
 
 size_t
 icmp_error_make(uint8_t *packet, size_t len, enum icmp_error error, const struct address *from,
-        uint32_t mtu)
+	uint32_t mtu)
 {
 	return packet[0] >> 4 == 4 ? ipv4_error_make(packet, len, error, from, mtu)
-	                           : ipv6_error_make(packet, len, error, from, mtu);
+				   : ipv6_error_make(packet, len, error, from, mtu);
 }

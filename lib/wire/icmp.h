@@ -36,4 +36,4 @@ bool icmp_error_allowed(const uint8_t *packet, size_t len) __attribute__((warn_u
  * bytes; it starts 28 or 48 bytes before `packet`.
  */
 size_t icmp_error_make(uint8_t *packet, size_t len, enum icmp_error error,
-        const struct address *from, uint32_t mtu);
+	const struct address *from, uint32_t mtu);

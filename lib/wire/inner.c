@@ -25,10 +25,10 @@ inner_parse(const uint8_t *packet, size_t len, struct inner *inner)
 		if (header_len < IPV4_HEADER_LEN || header_len > total_len || total_len > len)
 			return false;
 		*inner = (struct inner){.version = 4,
-		        .tos = packet[1],
-		        .len = (uint16_t)total_len,
-		        .source = packet + 12,
-		        .destination = packet + 16};
+			.tos = packet[1],
+			.len = (uint16_t)total_len,
+			.source = packet + 12,
+			.destination = packet + 16};
 		return true;
 	}
 	if (packet[0] >> 4 == 6 && len >= IPV6_HEADER_LEN) {
@@ -37,10 +37,10 @@ inner_parse(const uint8_t *packet, size_t len, struct inner *inner)
 		if (total_len > len || total_len > UINT16_MAX)
 			return false;
 		*inner = (struct inner){.version = 6,
-		        .tos = (uint8_t)(load_be16(packet) >> 4),
-		        .len = (uint16_t)total_len,
-		        .source = packet + 8,
-		        .destination = packet + 24};
+			.tos = (uint8_t)(load_be16(packet) >> 4),
+			.len = (uint16_t)total_len,
+			.source = packet + 8,
+			.destination = packet + 24};
 		return true;
 	}
 	return false;

@@ -26,7 +26,7 @@ struct inner {
  * checksum is not verified.
  */
 bool inner_parse(const uint8_t *packet, size_t len, struct inner *inner)
-        __attribute__((warn_unused_result));
+	__attribute__((warn_unused_result));
 
 /*
  * inner_ecn_encap returns the outer traffic class for data: DSCP 0, and the inner ECN, except that

@@ -21,12 +21,12 @@ message_classify(const uint8_t *payload, size_t len)
 		return MESSAGE_DATA;
 	case MESSAGE_INITIATION:
 		return len == sizeof(struct message_initiation) ? MESSAGE_INITIATION
-		                                                : MESSAGE_INVALID;
+								: MESSAGE_INVALID;
 	case MESSAGE_RESPONSE:
 		return len == sizeof(struct message_response) ? MESSAGE_RESPONSE : MESSAGE_INVALID;
 	case MESSAGE_COOKIE_REPLY:
 		return len == sizeof(struct message_cookie_reply) ? MESSAGE_COOKIE_REPLY
-		                                                  : MESSAGE_INVALID;
+								  : MESSAGE_INVALID;
 	default:
 		return MESSAGE_INVALID;
 	}

@@ -28,7 +28,7 @@ struct extent {
 /* Reads the UDP header at `extent->at`; the addresses and the TOS are the caller's. */
 static inline enum outer_verdict
 parse_udp(const uint8_t *frame, const struct extent *extent, bool checksum_required,
-        struct outer *outer)
+	struct outer *outer)
 {
 	const uint8_t *udp = frame + extent->at;
 	size_t present = extent->end - extent->at;
@@ -117,7 +117,7 @@ skip_ipv6_extensions(const uint8_t *frame, uint8_t next, struct extent *extent)
 		if (next == IP_UDP)
 			return OUTER_OK;
 		if (next != IP_HOP_BY_HOP && next != IP_ROUTING && next != IP_FRAGMENT &&
-		        next != IP_DESTINATION_OPTIONS)
+			next != IP_DESTINATION_OPTIONS)
 			return OUTER_OTHER;
 		if (present < 8)
 			return OUTER_MALFORMED;
@@ -125,7 +125,7 @@ skip_ipv6_extensions(const uint8_t *frame, uint8_t next, struct extent *extent)
 			/* Behind destination options there may yet be UDP, in another fragment. */
 			next = header[0];
 			return next == IP_UDP || next == IP_DESTINATION_OPTIONS ? OUTER_FRAGMENT
-			                                                        : OUTER_OTHER;
+										: OUTER_OTHER;
 		}
 		header_len = ((size_t)header[1] + 1) * 8;
 		if (header_len > present)
@@ -205,7 +205,7 @@ outer_parse(const uint8_t *frame, size_t len, struct outer *outer)
 
 static void
 make_ipv4(struct outer_header *header, const struct endpoint *source,
-        const struct endpoint *destination)
+	const struct endpoint *destination)
 {
 	uint8_t *ip = header->bytes + OUTER_ETHERNET_LEN;
 
@@ -222,7 +222,7 @@ make_ipv4(struct outer_header *header, const struct endpoint *source,
 
 static void
 make_ipv6(struct outer_header *header, const struct endpoint *source,
-        const struct endpoint *destination)
+	const struct endpoint *destination)
 {
 	uint8_t *ip = header->bytes + OUTER_ETHERNET_LEN;
 
@@ -233,19 +233,19 @@ make_ipv6(struct outer_header *header, const struct endpoint *source,
 	memcpy(ip + 8, source->address.bytes, 16);
 	memcpy(ip + 24, destination->address.bytes, 16);
 	header->len = OUTER_IPV6_LEN;
-	header->checksum = (uint32_t)checksum_sum(ip + 8, 32) + IP_UDP + source->port +
-	        destination->port;
+	header->checksum =
+		(uint32_t)checksum_sum(ip + 8, 32) + IP_UDP + source->port + destination->port;
 }
 
 void
 outer_header_make(struct outer_header *header, const uint8_t destination_mac[OUTER_MAC_LEN],
-        const uint8_t source_mac[OUTER_MAC_LEN], const struct endpoint *source,
-        const struct endpoint *destination)
+	const uint8_t source_mac[OUTER_MAC_LEN], const struct endpoint *source,
+	const struct endpoint *destination)
 {
 	uint8_t *udp;
 
 	*header = (struct outer_header){
-	        .ip_offset = OUTER_ETHERNET_LEN, .family = source->address.family};
+		.ip_offset = OUTER_ETHERNET_LEN, .family = source->address.family};
 	memcpy(header->bytes, destination_mac, OUTER_MAC_LEN);
 	memcpy(header->bytes + OUTER_MAC_LEN, source_mac, OUTER_MAC_LEN);
 	if (header->family == ADDRESS_IPV4)
@@ -284,7 +284,7 @@ write_ipv6(const struct outer_header *header, uint8_t *payload, uint16_t payload
 	uint16_t udp_len = (uint16_t)(payload_len + UDP_HEADER_LEN);
 	/* The length counts twice: in the pseudo-header and in the UDP header. */
 	uint16_t sum = checksum_fold((uint64_t)header->checksum + udp_len + udp_len +
-	        checksum_sum(payload, payload_len));
+		checksum_sum(payload, payload_len));
 
 	memcpy(payload - OUTER_IPV6_LEN, header->bytes, OUTER_IPV6_LEN);
 	store_be16(ip, (uint16_t)(0x6000 | tos << 4));
@@ -296,7 +296,7 @@ write_ipv6(const struct outer_header *header, uint8_t *payload, uint16_t payload
 
 void
 outer_header_write(
-        const struct outer_header *header, uint8_t *payload, uint16_t payload_len, uint8_t tos)
+	const struct outer_header *header, uint8_t *payload, uint16_t payload_len, uint8_t tos)
 {
 	if (header->family == ADDRESS_IPV4)
 		write_ipv4(header, payload, payload_len, tos);

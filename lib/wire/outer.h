@@ -47,7 +47,7 @@ struct outer {
  * a UDP checksum is not (the AEAD and mac1 do better), but UDP checksum 0 over IPv6 is refused.
  */
 enum outer_verdict outer_parse(const uint8_t *frame, size_t len, struct outer *outer)
-        __attribute__((warn_unused_result));
+	__attribute__((warn_unused_result));
 
 /* A ready-made header for one peer; immutable once made. */
 struct outer_header {
@@ -67,8 +67,8 @@ struct outer_header {
  * ports set). IPv4: DF set, id 0, UDP checksum 0. IPv6: flow label 0. Hop limit OUTER_HOP_LIMIT.
  */
 void outer_header_make(struct outer_header *header, const uint8_t destination_mac[OUTER_MAC_LEN],
-        const uint8_t source_mac[OUTER_MAC_LEN], const struct endpoint *source,
-        const struct endpoint *destination);
+	const uint8_t source_mac[OUTER_MAC_LEN], const struct endpoint *source,
+	const struct endpoint *destination);
 
 /*
  * outer_header_write copies the header to the `header->len` bytes before `payload` and completes
@@ -76,4 +76,4 @@ void outer_header_make(struct outer_header *header, const uint8_t destination_ma
  * UDP checksum zero; IPv6 computes it over the payload, never sending 0.
  */
 void outer_header_write(
-        const struct outer_header *header, uint8_t *payload, uint16_t payload_len, uint8_t tos);
+	const struct outer_header *header, uint8_t *payload, uint16_t payload_len, uint8_t tos);

@@ -57,7 +57,7 @@ struct wire {
 	const uint64_t *now_ns;
 	uint64_t random; /* state, from the seed */
 	struct wire_faults faults;
-	/* Unless NULL: asked for each frame; false keeps it from going on. It may change the frame. */
+	/* Unless NULL: asked for each frame, which it may change; false keeps it back. */
 	bool (*filter)(struct wire_frame *frame, void *context);
 	void *context;
 	struct wire_frame *tap; /* ring: frame number n is at n % WIRE_TAP_DEPTH */

@@ -37,18 +37,18 @@ static void
 test_address_texts(void **state)
 {
 	static const char *const texts[][2] = {
-	        {"0.0.0.0", "0.0.0.0"},
-	        {"255.255.255.255", "255.255.255.255"},
-	        {"192.0.2.7", "192.0.2.7"},
-	        {"::", "::"},
-	        {"::1", "::1"},
-	        {"2001:DB8:0:0:0:0:0:1", "2001:db8::1"},
-	        {"2001:db8:0:1:1:1:1:1", "2001:db8:0:1:1:1:1:1"},
-	        {"2001:0:0:1:0:0:0:1", "2001:0:0:1::1"},
-	        {"2001:db8:0:0:1:0:0:1", "2001:db8::1:0:0:1"},
-	        {"::ffff:1.2.3.4", "::ffff:1.2.3.4"},
-	        {"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
-	                "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"},
+		{"0.0.0.0", "0.0.0.0"},
+		{"255.255.255.255", "255.255.255.255"},
+		{"192.0.2.7", "192.0.2.7"},
+		{"::", "::"},
+		{"::1", "::1"},
+		{"2001:DB8:0:0:0:0:0:1", "2001:db8::1"},
+		{"2001:db8:0:1:1:1:1:1", "2001:db8:0:1:1:1:1:1"},
+		{"2001:0:0:1:0:0:0:1", "2001:0:0:1::1"},
+		{"2001:db8:0:0:1:0:0:1", "2001:db8::1:0:0:1"},
+		{"::ffff:1.2.3.4", "::ffff:1.2.3.4"},
+		{"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+			"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"},
 	};
 	char text[ADDRESS_TEXT_MAX];
 
@@ -93,9 +93,9 @@ static void
 test_address_refused(void **state)
 {
 	static const char *const texts[] = {"", " ", "1.2.3", "1.2.3.4 ", " 1.2.3.4", "1.2.3.256",
-	        "1.2.3.4.5", "01.2.3.4", "0x1.2.3.4", "1.2.3.4/32", ":", ":::", "1::2::3",
-	        "12345::", "::g", "[::1]", "fe80::1%lo", "::1/128", "1:2:3:4:5:6:7",
-	        "1:2:3:4:5:6:7:8:9", "example.org", "1.2.3.4\n", "::1.2.3", "-1.2.3.4", "+1.2.3.4"};
+		"1.2.3.4.5", "01.2.3.4", "0x1.2.3.4", "1.2.3.4/32", ":", ":::", "1::2::3",
+		"12345::", "::g", "[::1]", "fe80::1%lo", "::1/128", "1:2:3:4:5:6:7",
+		"1:2:3:4:5:6:7:8:9", "example.org", "1.2.3.4\n", "::1.2.3", "-1.2.3.4", "+1.2.3.4"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
@@ -118,19 +118,19 @@ test_prefix_texts(void **state)
 		const char *canonical;
 		bool host_bits;
 	} cases[] = {
-	        {"10.0.0.0/8", "10.0.0.0/8", false},
-	        {"10.1.2.3/8", "10.0.0.0/8", true},
-	        {"10.1.2.3", "10.1.2.3/32", false},
-	        {"10.1.2.3/32", "10.1.2.3/32", false},
-	        {"10.1.2.3/31", "10.1.2.2/31", true},
-	        {"255.255.255.255/1", "128.0.0.0/1", true},
-	        {"0.0.0.0/0", "0.0.0.0/0", false},
-	        {"1.2.3.4/0", "0.0.0.0/0", true},
-	        {"::/0", "::/0", false},
-	        {"2001:db8::1", "2001:db8::1/128", false},
-	        {"2001:db8::1/127", "2001:db8::/127", true},
-	        {"2001:db8:ffff::/33", "2001:db8:8000::/33", true},
-	        {"::ffff:1.2.3.4/128", "::ffff:1.2.3.4/128", false},
+		{"10.0.0.0/8", "10.0.0.0/8", false},
+		{"10.1.2.3/8", "10.0.0.0/8", true},
+		{"10.1.2.3", "10.1.2.3/32", false},
+		{"10.1.2.3/32", "10.1.2.3/32", false},
+		{"10.1.2.3/31", "10.1.2.2/31", true},
+		{"255.255.255.255/1", "128.0.0.0/1", true},
+		{"0.0.0.0/0", "0.0.0.0/0", false},
+		{"1.2.3.4/0", "0.0.0.0/0", true},
+		{"::/0", "::/0", false},
+		{"2001:db8::1", "2001:db8::1/128", false},
+		{"2001:db8::1/127", "2001:db8::/127", true},
+		{"2001:db8:ffff::/33", "2001:db8:8000::/33", true},
+		{"::ffff:1.2.3.4/128", "::ffff:1.2.3.4/128", false},
 	};
 	char text[PREFIX_TEXT_MAX];
 
@@ -150,10 +150,10 @@ static void
 test_prefix_refused(void **state)
 {
 	static const char *const texts[] = {"", "/", "/8", "10.0.0.0/", "10.0.0.0/33",
-	        "10.0.0.0/-1", "10.0.0.0/+8", "10.0.0.0/ 8", "10.0.0.0/8 ", "10.0.0.0/8/8",
-	        "10.0.0.0/0x8", "10.0.0.0/4294967304", "10.0.0.0/18446744073709551624", "::/129",
-	        "::/", "10.0.0.0/255.0.0.0", "10.0.0.0\n/8",
-	        "0000:0000:0000:0000:0000:0000:0000:0000:0000:0000/8"};
+		"10.0.0.0/-1", "10.0.0.0/+8", "10.0.0.0/ 8", "10.0.0.0/8 ", "10.0.0.0/8/8",
+		"10.0.0.0/0x8", "10.0.0.0/4294967304", "10.0.0.0/18446744073709551624", "::/129",
+		"::/", "10.0.0.0/255.0.0.0", "10.0.0.0\n/8",
+		"0000:0000:0000:0000:0000:0000:0000:0000:0000:0000/8"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
@@ -198,7 +198,7 @@ test_prefix_random(void **state)
 		prefix_mask(&prefix);
 		for (unsigned i = 0; i < bits; i++)
 			assert_int_equal(
-			        bit_of(&prefix.address, i), i < prefix.len ? bit_of(&probe, i) : 0);
+				bit_of(&prefix.address, i), i < prefix.len ? bit_of(&probe, i) : 0);
 		assert_true(prefix_contains(&prefix, &probe));
 		/* One bit away: outside exactly if the bit counts. */
 		same = (unsigned)rand() % bits;
@@ -226,8 +226,8 @@ static void
 test_prefix_order(void **state)
 {
 	static const char *const ascending[] = {"0.0.0.0/0", "9.255.0.0/16", "10.0.0.0/8",
-	        "10.0.0.0/9", "10.0.0.1/32", "200.0.0.0/8", "::/0", "2001:db8::/32",
-	        "2001:db8::/33", "ff00::/8"};
+		"10.0.0.0/9", "10.0.0.1/32", "200.0.0.0/8", "::/0", "2001:db8::/32",
+		"2001:db8::/33", "ff00::/8"};
 	size_t count = sizeof(ascending) / sizeof(ascending[0]);
 
 	(void)state;
@@ -246,14 +246,14 @@ static void
 test_endpoint_texts(void **state)
 {
 	static const char *const texts[][2] = {
-	        {"192.0.2.7:51820", "192.0.2.7:51820"},
-	        {"192.0.2.7:1", "192.0.2.7:1"},
-	        {"192.0.2.7:65535", "192.0.2.7:65535"},
-	        {"[2001:db8::7]:51820", "[2001:db8::7]:51820"},
-	        {"[fe80::1%1]:7", "[fe80::1%1]:7"},
-	        {"[fe80::1%lo]:7", "[fe80::1%1]:7"},
-	        {"[febf:ffff:ffff:ffff:ffff:ffff:ffff:ffff%4294967295]:65535",
-	                "[febf:ffff:ffff:ffff:ffff:ffff:ffff:ffff%4294967295]:65535"},
+		{"192.0.2.7:51820", "192.0.2.7:51820"},
+		{"192.0.2.7:1", "192.0.2.7:1"},
+		{"192.0.2.7:65535", "192.0.2.7:65535"},
+		{"[2001:db8::7]:51820", "[2001:db8::7]:51820"},
+		{"[fe80::1%1]:7", "[fe80::1%1]:7"},
+		{"[fe80::1%lo]:7", "[fe80::1%1]:7"},
+		{"[febf:ffff:ffff:ffff:ffff:ffff:ffff:ffff%4294967295]:65535",
+			"[febf:ffff:ffff:ffff:ffff:ffff:ffff:ffff%4294967295]:65535"},
 	};
 	char text[ENDPOINT_TEXT_MAX];
 	struct endpoint endpoint;
@@ -275,12 +275,12 @@ static void
 test_endpoint_refused(void **state)
 {
 	static const char *const texts[] = {"", ":", ":1", "1.2.3.4", "1.2.3.4:", "1.2.3.4:0",
-	        "1.2.3.4:65536", "1.2.3.4:-1", "1.2.3.4:+5", "1.2.3.4: 5", "1.2.3.4:5 ",
-	        "1.2.3.4:0x5", "1.2.3.4:4294967297", "[1.2.3.4]:5", "::1:5", "2001:db8::7:51820",
-	        "[::1]", "[::1]5", "[::1:5", "::1]:5", "[]:5", "[:5", "]:5", "[::1]:0",
-	        "[::1%lo]:5", "[2001:db8::1%1]:5", "[fe80::1%]:5", "[fe80::1%0]:5",
-	        "[fe80::1%nosuchif]:5", "[fe80::1%4294967296]:5", "[fe80::1%-1]:5", "1.2.3.4%lo:5",
-	        "host:5", "[[::1]]:5"};
+		"1.2.3.4:65536", "1.2.3.4:-1", "1.2.3.4:+5", "1.2.3.4: 5", "1.2.3.4:5 ",
+		"1.2.3.4:0x5", "1.2.3.4:4294967297", "[1.2.3.4]:5", "::1:5", "2001:db8::7:51820",
+		"[::1]", "[::1]5", "[::1:5", "::1]:5", "[]:5", "[:5", "]:5", "[::1]:0",
+		"[::1%lo]:5", "[2001:db8::1%1]:5", "[fe80::1%]:5", "[fe80::1%0]:5",
+		"[fe80::1%nosuchif]:5", "[fe80::1%4294967296]:5", "[fe80::1%-1]:5", "1.2.3.4%lo:5",
+		"host:5", "[[::1]]:5"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
@@ -299,16 +299,16 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(test_address_texts),
-	        cmocka_unit_test(test_address_bytes),
-	        cmocka_unit_test(test_address_refused),
-	        cmocka_unit_test(test_prefix_texts),
-	        cmocka_unit_test(test_prefix_refused),
-	        cmocka_unit_test(test_prefix_random),
-	        cmocka_unit_test(test_prefix_families),
-	        cmocka_unit_test(test_prefix_order),
-	        cmocka_unit_test(test_endpoint_texts),
-	        cmocka_unit_test(test_endpoint_refused),
+		cmocka_unit_test(test_address_texts),
+		cmocka_unit_test(test_address_bytes),
+		cmocka_unit_test(test_address_refused),
+		cmocka_unit_test(test_prefix_texts),
+		cmocka_unit_test(test_prefix_refused),
+		cmocka_unit_test(test_prefix_random),
+		cmocka_unit_test(test_prefix_families),
+		cmocka_unit_test(test_prefix_order),
+		cmocka_unit_test(test_endpoint_texts),
+		cmocka_unit_test(test_endpoint_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -64,8 +64,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(test_load),
-	        cmocka_unit_test(test_store),
+		cmocka_unit_test(test_load),
+		cmocka_unit_test(test_store),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -70,9 +70,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(test_boot),
-	        cmocka_unit_test(test_real),
-	        cmocka_unit_test(test_owned),
+		cmocka_unit_test(test_boot),
+		cmocka_unit_test(test_real),
+		cmocka_unit_test(test_owned),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -113,11 +113,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(test_levels),
-	        cmocka_unit_test(test_shorthands),
-	        cmocka_unit_test(test_long),
-	        cmocka_unit_test(test_one_line),
-	        cmocka_unit_test(test_names),
+		cmocka_unit_test(test_levels),
+		cmocka_unit_test(test_shorthands),
+		cmocka_unit_test(test_long),
+		cmocka_unit_test(test_one_line),
+		cmocka_unit_test(test_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

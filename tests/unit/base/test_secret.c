@@ -201,7 +201,7 @@ test_unlocked(void **state)
 
 		/* Root may lock without limit; nobody may not. */
 		if (setrlimit(RLIMIT_MEMLOCK, &nothing) != 0 ||
-		        (getuid() == 0 && setuid(65534) != 0))
+			(getuid() == 0 && setuid(65534) != 0))
 			_exit(1);
 		if (arena == NULL || !secret_arena_locked(arena))
 			_exit(2);
@@ -274,14 +274,14 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(alloc_gives_zeroed_aligned_memory),
-	        cmocka_unit_test(test_wipe),
-	        cmocka_unit_test(test_compare),
-	        cmocka_unit_test(test_objects),
-	        cmocka_unit_test(test_wiped_when_given),
-	        cmocka_unit_test(test_many_chunks),
-	        cmocka_unit_test(test_kernel_flags),
-	        cmocka_unit_test(test_unlocked),
-	        cmocka_unit_test(test_threads),
+		cmocka_unit_test(test_wipe),
+		cmocka_unit_test(test_compare),
+		cmocka_unit_test(test_objects),
+		cmocka_unit_test(test_wiped_when_given),
+		cmocka_unit_test(test_many_chunks),
+		cmocka_unit_test(test_kernel_flags),
+		cmocka_unit_test(test_unlocked),
+		cmocka_unit_test(test_threads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

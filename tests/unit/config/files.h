@@ -81,7 +81,7 @@ report_text(const struct report *report, char *text, size_t size)
 		size_t len = strlen(text);
 
 		snprintf(text + len, size - len, "%s\n",
-		        report_format(&report->entries[i], line, sizeof(line)));
+			report_format(&report->entries[i], line, sizeof(line)));
 	}
 }
 

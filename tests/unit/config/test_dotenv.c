@@ -23,7 +23,7 @@ static void
 operators_file(void **state)
 {
 	const char *file = "COMPOSE_FILE=docker-compose.yml:docker-compose.vpn.yml\n"
-	                   "MITIGATOR_VPN_ADDRESS=10.8.3.1\n";
+			   "MITIGATOR_VPN_ADDRESS=10.8.3.1\n";
 
 	expect_setting(file, "MITIGATOR_VPN_ADDRESS", "10.8.3.1");
 	expect_setting(file, "COMPOSE_FILE", "docker-compose.yml:docker-compose.vpn.yml");
@@ -36,8 +36,8 @@ forms_of_a_line(void **state)
 	expect_setting("A=\n", "A", "");
 	expect_setting("\n  \n# B=2\nA=1\n", "A", "1");
 	expect_setting("\xef\xbb\xbf"
-	               "A=1\n",
-	        "A", "1");
+		       "A=1\n",
+		"A", "1");
 	expect_setting("A=1\r\nB=2\r\n", "A", "1");
 	expect_setting("  export A = 1  \n", "A", "1");
 	expect_setting("export=3\n", "export", "3");
@@ -82,9 +82,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(operators_file),
-	        cmocka_unit_test(forms_of_a_line),
-	        cmocka_unit_test(errors),
+		cmocka_unit_test(operators_file),
+		cmocka_unit_test(forms_of_a_line),
+		cmocka_unit_test(errors),
 	};
 
 	return cmocka_run_group_tests_name("dotenv", tests, enter_directory, leave_directory);

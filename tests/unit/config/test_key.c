@@ -29,7 +29,7 @@ known_texts(void **state)
 	assert_true(key_from_hex(same, hex));
 	assert_memory_equal(key, same, KEY_LEN);
 	assert_true(key_from_hex(
-	        same, "C833E0E5DA1ABD81FB7DD0FCEA7B7E70ECD204BE339D565CADCAC9C2363F5E6C"));
+		same, "C833E0E5DA1ABD81FB7DD0FCEA7B7E70ECD204BE339D565CADCAC9C2363F5E6C"));
 	assert_memory_equal(key, same, KEY_LEN);
 	assert_string_equal(key_to_base64(key, text), base64);
 	assert_string_equal(key_to_hex(key, text), hex);
@@ -47,7 +47,7 @@ random_keys_as_libsodium_has_them(void **state)
 
 		assert_int_equal(random_fill(key, sizeof(key)), 0);
 		sodium_bin2base64(
-		        theirs, KEY_BASE64_LEN + 1, key, KEY_LEN, sodium_base64_VARIANT_ORIGINAL);
+			theirs, KEY_BASE64_LEN + 1, key, KEY_LEN, sodium_base64_VARIANT_ORIGINAL);
 		assert_string_equal(key_to_base64(key, ours), theirs);
 		assert_true(key_from_base64(back, theirs));
 		assert_memory_equal(back, key, KEY_LEN);
@@ -72,7 +72,7 @@ static void
 other_characters_are_refused(void **state)
 {
 	static const char alphabet[] =
-	        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	uint8_t key[KEY_LEN];
 
 	for (unsigned at = 0; at < KEY_BASE64_LEN; at++) {
@@ -134,13 +134,13 @@ static void
 low_order_keys(void **state)
 {
 	static const char *const low[] = {
-	        "0000000000000000000000000000000000000000000000000000000000000000",
-	        "0100000000000000000000000000000000000000000000000000000000000000",
-	        "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
-	        "5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
-	        "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
-	        "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
-	        "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+		"0000000000000000000000000000000000000000000000000000000000000000",
+		"0100000000000000000000000000000000000000000000000000000000000000",
+		"e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
+		"5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
+		"ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+		"edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+		"eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
 	};
 	static const unsigned char scalar[32] = {8};
 	unsigned char shared[32];
@@ -155,7 +155,7 @@ low_order_keys(void **state)
 			for (unsigned bit = 0; bit < 255; bit++) {
 				key[bit / 8] ^= (uint8_t)(1 << bit % 8);
 				assert_int_equal(key_is_low_order(key),
-				        crypto_scalarmult(shared, scalar, key) != 0);
+					crypto_scalarmult(shared, scalar, key) != 0);
 				key[bit / 8] ^= (uint8_t)(1 << bit % 8);
 			}
 		}
@@ -174,11 +174,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(known_texts),
-	        cmocka_unit_test(random_keys_as_libsodium_has_them),
-	        cmocka_unit_test(other_characters_are_refused),
-	        cmocka_unit_test(other_lengths_are_refused),
-	        cmocka_unit_test(low_order_keys),
+		cmocka_unit_test(known_texts),
+		cmocka_unit_test(random_keys_as_libsodium_has_them),
+		cmocka_unit_test(other_characters_are_refused),
+		cmocka_unit_test(other_lengths_are_refused),
+		cmocka_unit_test(low_order_keys),
 	};
 
 	return cmocka_run_group_tests_name("key", tests, init_sodium, NULL);

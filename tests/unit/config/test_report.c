@@ -25,11 +25,11 @@ texts_of_entries(void **state)
 	assert_int_equal(report.count, 3);
 	assert_int_equal(report.errors, 2);
 	assert_string_equal(
-	        report_format(&report.entries[0], text, sizeof(text)), "a.conf:7: error: wrong 42");
+		report_format(&report.entries[0], text, sizeof(text)), "a.conf:7: error: wrong 42");
 	assert_string_equal(report_format(&report.entries[1], text, sizeof(text)),
-	        "a.conf: warning: all of it");
+		"a.conf: warning: all of it");
 	assert_string_equal(
-	        report_format(&report.entries[2], text, sizeof(text)), "error: nowhere");
+		report_format(&report.entries[2], text, sizeof(text)), "error: nowhere");
 	assert_string_equal(report_format(&report.entries[2], text, 8), "error: ");
 	assert_int_equal(report.entries[0].line, 7);
 	assert_int_equal(report.entries[1].severity, REPORT_WARNING);
@@ -63,16 +63,16 @@ an_entry_without_text(void **state)
 	char text[64];
 
 	assert_string_equal(
-	        report_format(&entry, text, sizeof(text)), "error: no memory to say what");
+		report_format(&entry, text, sizeof(text)), "error: no memory to say what");
 }
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(texts_of_entries),
-	        cmocka_unit_test(many_entries_stay_in_order),
-	        cmocka_unit_test(an_entry_without_text),
+		cmocka_unit_test(texts_of_entries),
+		cmocka_unit_test(many_entries_stay_in_order),
+		cmocka_unit_test(an_entry_without_text),
 	};
 
 	return cmocka_run_group_tests_name("report", tests, NULL, NULL);

@@ -82,20 +82,20 @@ static void
 operators_files_without_headers(void **state)
 {
 	struct tunnel_config *config = load_texts("ListenPort = 4567\nPrivateKey = " OWN_PRIVATE
-	                                          "\n",
-	        "PublicKey = " OWN_PUBLIC "\nAllowedIPs = 10.8.3.1/32\n"
-	        "Endpoint = 198.51.100.1:4567\n\n"
-	        "PublicKey = " KEY_2 "\nAllowedIPs = 10.8.3.2/32\n"
-	        "Endpoint = 198.51.100.2:4567\n"
-	        "# spb-3\n"
-	        "PublicKey = " KEY_3 "\nAllowedIPs = 10.8.3.3/32\n"
-	        "Endpoint = 198.51.100.3:4567\n",
-	        PUBLIC ":1: warning: no section header above this line; it is read as part of "
-	               "[Peer]. Put [Interface] above PrivateKey and ListenPort, and [Peer] above "
-	               "each PublicKey\n" PRIVATE
-	               ":1: warning: no section header above this line; it is read as part of "
-	               "[Interface]. Put [Interface] above PrivateKey and ListenPort, and [Peer] "
-	               "above each PublicKey\n");
+						  "\n",
+		"PublicKey = " OWN_PUBLIC "\nAllowedIPs = 10.8.3.1/32\n"
+		"Endpoint = 198.51.100.1:4567\n\n"
+		"PublicKey = " KEY_2 "\nAllowedIPs = 10.8.3.2/32\n"
+		"Endpoint = 198.51.100.2:4567\n"
+		"# spb-3\n"
+		"PublicKey = " KEY_3 "\nAllowedIPs = 10.8.3.3/32\n"
+		"Endpoint = 198.51.100.3:4567\n",
+		PUBLIC ":1: warning: no section header above this line; it is read as part of "
+		       "[Peer]. Put [Interface] above PrivateKey and ListenPort, and [Peer] above "
+		       "each PublicKey\n" PRIVATE
+		       ":1: warning: no section header above this line; it is read as part of "
+		       "[Interface]. Put [Interface] above PrivateKey and ListenPort, and [Peer] "
+		       "above each PublicKey\n");
 
 	assert_three_instances(config);
 	assert_int_equal(config->peers[1].line, 9);
@@ -150,19 +150,19 @@ no_table_is_no_clustering(void **state)
 	/* Without a table the other file means nothing. */
 	assert_no_clustering(load_texts("[Nonsense]\n", "", ""));
 	assert_null(load_texts(NULL, "[Pear]\n",
-	        PUBLIC ":1: error: unknown section [Pear]; did you mean [Peer]?\n" PRIVATE
-	               ": error: is missing; write [Interface], ListenPort and PrivateKey (from "
-	               "wg genkey) into it, chmod 600 it, start again\n"));
+		PUBLIC ":1: error: unknown section [Pear]; did you mean [Peer]?\n" PRIVATE
+		       ": error: is missing; write [Interface], ListenPort and PrivateKey (from "
+		       "wg genkey) into it, chmod 600 it, start again\n"));
 }
 
 static void
 private_file_without_key(void **state)
 {
 	assert_null(load_texts(NULL, PEER_2,
-	        PRIVATE ": error: is missing; write [Interface], ListenPort and PrivateKey (from "
-	                "wg genkey) into it, chmod 600 it, start again\n"));
+		PRIVATE ": error: is missing; write [Interface], ListenPort and PrivateKey (from "
+			"wg genkey) into it, chmod 600 it, start again\n"));
 	assert_null(load_texts(
-	        "", PEER_2, PRIVATE ": error: has no PrivateKey; make one with wg genkey\n"));
+		"", PEER_2, PRIVATE ": error: has no PrivateKey; make one with wg genkey\n"));
 }
 
 static void
@@ -185,8 +185,8 @@ directories(void **state)
 static void
 fifos_sockets_and_devices(void **state)
 {
-	const char *message = PUBLIC
-	        ": error: is a FIFO, a socket or a device; put a regular file there\n";
+	const char *message =
+		PUBLIC ": error: is a FIFO, a socket or a device; put a regular file there\n";
 	struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = PUBLIC};
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
@@ -228,10 +228,10 @@ unreadable_files(void **state)
 	if (geteuid() == 0) {
 		assert_int_equal(seteuid(65534), 0);
 		assert_null(load_expecting(
-		        PUBLIC ": error: may not be read; see its owner and mode, and those of its "
-		               "directories\n" PRIVATE
-		               ": error: may not be read; see its owner and mode, and those of its "
-		               "directories\n"));
+			PUBLIC ": error: may not be read; see its owner and mode, and those of its "
+			       "directories\n" PRIVATE
+			       ": error: may not be read; see its owner and mode, and those of its "
+			       "directories\n"));
 		assert_int_equal(seteuid(0), 0);
 	}
 	(void)unlink(PUBLIC);
@@ -247,28 +247,28 @@ permissions_of_the_private_key(void **state)
 		mode_t mode;
 		const char *message;
 	} cases[] = {
-	        {0600, ""},
-	        {0400, ""},
-	        {0640,
-	                PRIVATE
-	                ": warning: holds the PrivateKey, and others can read it (mode 0640); "
-	                "chmod 600 " PRIVATE "\n"},
-	        {0664,
-	                PRIVATE
-	                ": warning: holds the PrivateKey, and others can read it (mode 0664); "
-	                "chmod 600 " PRIVATE "\n"},
-	        {0604,
-	                PRIVATE
-	                ": warning: holds the PrivateKey, and others can read it (mode 0604); "
-	                "chmod 600 " PRIVATE "\n"},
-	        {0602,
-	                PRIVATE
-	                ": error: holds the PrivateKey, and others can write it (mode 0602); "
-	                "chmod 600 " PRIVATE "\n"},
-	        {0666,
-	                PRIVATE
-	                ": error: holds the PrivateKey, and others can write it (mode 0666); "
-	                "chmod 600 " PRIVATE "\n"},
+		{0600, ""},
+		{0400, ""},
+		{0640,
+			PRIVATE
+			": warning: holds the PrivateKey, and others can read it (mode 0640); "
+			"chmod 600 " PRIVATE "\n"},
+		{0664,
+			PRIVATE
+			": warning: holds the PrivateKey, and others can read it (mode 0664); "
+			"chmod 600 " PRIVATE "\n"},
+		{0604,
+			PRIVATE
+			": warning: holds the PrivateKey, and others can read it (mode 0604); "
+			"chmod 600 " PRIVATE "\n"},
+		{0602,
+			PRIVATE
+			": error: holds the PrivateKey, and others can write it (mode 0602); "
+			"chmod 600 " PRIVATE "\n"},
+		{0666,
+			PRIVATE
+			": error: holds the PrivateKey, and others can write it (mode 0666); "
+			"chmod 600 " PRIVATE "\n"},
 	};
 
 	write_text(PUBLIC, PEER_2);
@@ -292,12 +292,12 @@ private_key_in_the_public_file(void **state)
 	write_text(PUBLIC, PEER_2 A_PRIVATE_FILE);
 	assert_int_equal(chmod(PUBLIC, 0644), 0);
 	config = load_expecting(
-	        PUBLIC ":5: warning: PrivateKey in the file that all instances share; move it to "
-	               "vpn-private.conf, and make a new one if this file was copied\n" PUBLIC
-	               ": warning: holds the PrivateKey, and others can read it (mode 0644); chmod "
-	               "600 vpn-public.conf\n" PRIVATE
-	               ":2: warning: ListenPort again; this one counts, the one at "
-	               "vpn-public.conf:4 does not\n");
+		PUBLIC ":5: warning: PrivateKey in the file that all instances share; move it to "
+		       "vpn-private.conf, and make a new one if this file was copied\n" PUBLIC
+		       ": warning: holds the PrivateKey, and others can read it (mode 0644); chmod "
+		       "600 vpn-public.conf\n" PRIVATE
+		       ":2: warning: ListenPort again; this one counts, the one at "
+		       "vpn-public.conf:4 does not\n");
 	assert_key(config->public_key, OWN_PUBLIC);
 	assert_int_equal(config->listen_port, 1);
 	tunnel_config_destroy(config);
@@ -320,8 +320,8 @@ one_file_may_be_both(void **state)
 static void
 peers_in_both_files(void **state)
 {
-	struct tunnel_config *config = load_texts(
-	        A_PRIVATE_FILE "[Peer]\nPublicKey = " KEY_3 "\n", PEER_2, "");
+	struct tunnel_config *config =
+		load_texts(A_PRIVATE_FILE "[Peer]\nPublicKey = " KEY_3 "\n", PEER_2, "");
 
 	assert_int_equal(config->peer_count, 2);
 	assert_key(config->peers[0].public_key, KEY_2);
@@ -351,10 +351,10 @@ a_replaced_file_is_told_of(void **state)
 	assert_int_equal(report.count, 1);
 	assert_int_equal(report.entries[0].severity, REPORT_WARNING);
 	assert_non_null(strstr(report_format(&report.entries[0], text, sizeof(text)),
-	        ": warning: was replaced by another file of its name (many editors do that), and "
-	        "this is the old one, which the container still has; start the container anew "
-	        "(docker-compose up -d --force-recreate gateway), and in future write into the "
-	        "file (cp NEW FILE)"));
+		": warning: was replaced by another file of its name (many editors do that), and "
+		"this is the old one, which the container still has; start the container anew "
+		"(docker-compose up -d --force-recreate gateway), and in future write into the "
+		"file (cp NEW FILE)"));
 	report_fini(&report);
 	tunnel_config_destroy(config);
 	(void)close(fd);
@@ -373,8 +373,8 @@ too_large_a_file(void **state)
 	tunnel_config_destroy(load_expecting(""));
 	write_bytes(PUBLIC, text, TUNNEL_CONFIG_FILE_MAX + 1, 0600);
 	assert_null(
-	        load_expecting(PUBLIC ": error: is larger than 16 MiB, more than a list of peers "
-	                              "can be; look what it is\n"));
+		load_expecting(PUBLIC ": error: is larger than 16 MiB, more than a list of peers "
+				      "can be; look what it is\n"));
 	free(text);
 }
 
@@ -382,13 +382,13 @@ static void
 errors_of_both_files_are_told(void **state)
 {
 	assert_null(load_texts("[Interface]\nListenPort = 0\nPrivateKey = x\n",
-	        PEER_2 "AllowedIPs = 10.8.3.2/33\nEndpoint = here\n",
-	        PUBLIC ":3: error: AllowedIPs: entry 1 is not ADDRESS or ADDRESS/LENGTH, as "
-	               "10.8.3.2/32 or fd00::2/128\n" PUBLIC
-	               ":4: error: Endpoint has no port; write HOST:PORT or [IPV6]:PORT\n" PRIVATE
-	               ":2: error: ListenPort must be a number from 1 to 65535\n" PRIVATE
-	               ":3: error: PrivateKey is not a key in base64 (44 characters, the last a "
-	               "=); make one with wg genkey\n"));
+		PEER_2 "AllowedIPs = 10.8.3.2/33\nEndpoint = here\n",
+		PUBLIC ":3: error: AllowedIPs: entry 1 is not ADDRESS or ADDRESS/LENGTH, as "
+		       "10.8.3.2/32 or fd00::2/128\n" PUBLIC
+		       ":4: error: Endpoint has no port; write HOST:PORT or [IPV6]:PORT\n" PRIVATE
+		       ":2: error: ListenPort must be a number from 1 to 65535\n" PRIVATE
+		       ":3: error: PrivateKey is not a key in base64 (44 characters, the last a "
+		       "=); make one with wg genkey\n"));
 }
 
 /* The report may hold errors of something else already. */
@@ -411,18 +411,18 @@ static void
 same_key_twice(void **state)
 {
 	assert_null(load_texts(A_PRIVATE_FILE "[Peer]\nPublicKey = " KEY_3 "\n",
-	        PEER_2 "[Peer]\nPublicKey = " KEY_3 "\n" PEER_2,
-	        PUBLIC ":5: error: PublicKey AgIC\xe2\x80\xa6"
-	               "CAgI is also that of the peer at line 1; remove one of the two\n" PRIVATE
-	               ":4: error: PublicKey AwMD\xe2\x80\xa6"
-	               "DAwM is also that of the peer at vpn-public.conf:3; remove one of the "
-	               "two\n"));
+		PEER_2 "[Peer]\nPublicKey = " KEY_3 "\n" PEER_2,
+		PUBLIC ":5: error: PublicKey AgIC\xe2\x80\xa6"
+		       "CAgI is also that of the peer at line 1; remove one of the two\n" PRIVATE
+		       ":4: error: PublicKey AwMD\xe2\x80\xa6"
+		       "DAwM is also that of the peer at vpn-public.conf:3; remove one of the "
+		       "two\n"));
 	/* Two unreadable keys are not the same. */
 	assert_null(load_texts(A_PRIVATE_FILE, "[Peer]\nPublicKey = 1\n[Peer]\nPublicKey = 1\n",
-	        PUBLIC ":2: error: PublicKey is not a key in base64 (44 characters, the last a =); "
-	               "take it from wg pubkey\n" PUBLIC
-	               ":4: error: PublicKey is not a key in base64 (44 characters, the last a =); "
-	               "take it from wg pubkey\n"));
+		PUBLIC ":2: error: PublicKey is not a key in base64 (44 characters, the last a =); "
+		       "take it from wg pubkey\n" PUBLIC
+		       ":4: error: PublicKey is not a key in base64 (44 characters, the last a =); "
+		       "take it from wg pubkey\n"));
 }
 
 static void
@@ -431,28 +431,28 @@ same_prefix_twice(void **state)
 	struct tunnel_config *config;
 
 	assert_null(load_texts(A_PRIVATE_FILE "[Peer]\nPublicKey=" KEY_4 "\nAllowedIPs=fd00::2",
-	        "\n\n" PEER_2 "AllowedIPs = 10.8.3.2/32, fd00::2/128\n\n"
-	        "[Peer]\nPublicKey = " KEY_3 "\nAllowedIPs = 10.8.3.0/24\nAllowedIPs = 10.8.3.2\n",
-	        PUBLIC ":10: error: AllowedIPs 10.8.3.2/32 is also claimed by the peer at line 3; "
-	               "remove it from one of the two\n" PRIVATE
-	               ":6: error: AllowedIPs fd00::2/128 is also claimed by the peer at "
-	               "vpn-public.conf:3; remove it from one of the two\n"));
+		"\n\n" PEER_2 "AllowedIPs = 10.8.3.2/32, fd00::2/128\n\n"
+		"[Peer]\nPublicKey = " KEY_3 "\nAllowedIPs = 10.8.3.0/24\nAllowedIPs = 10.8.3.2\n",
+		PUBLIC ":10: error: AllowedIPs 10.8.3.2/32 is also claimed by the peer at line 3; "
+		       "remove it from one of the two\n" PRIVATE
+		       ":6: error: AllowedIPs fd00::2/128 is also claimed by the peer at "
+		       "vpn-public.conf:3; remove it from one of the two\n"));
 	/* Our own entry's too; once its host bits are gone; and by a third peer. */
 	assert_null(load_texts(A_PRIVATE_FILE,
-	        "[Peer]\nPublicKey = " OWN_PUBLIC "\nAllowedIPs = 10.8.3.0/24\n" PEER_2
-	        "AllowedIPs = 10.8.3.9/24\n[Peer]\nPublicKey = " KEY_3
-	        "\nAllowedIPs = 10.8.3.0/24, 10.8.3.0/24\n",
-	        PUBLIC ":6: warning: AllowedIPs: entry 1 has host bits; it is read as "
-	               "10.8.3.0/24\n" PUBLIC
-	               ":6: error: AllowedIPs 10.8.3.0/24 is also claimed by the peer at line 1; "
-	               "remove it from one of the two\n" PUBLIC
-	               ":9: error: AllowedIPs 10.8.3.0/24 is also claimed by the peer at line 1; "
-	               "remove it from one of the two\n"));
+		"[Peer]\nPublicKey = " OWN_PUBLIC "\nAllowedIPs = 10.8.3.0/24\n" PEER_2
+		"AllowedIPs = 10.8.3.9/24\n[Peer]\nPublicKey = " KEY_3
+		"\nAllowedIPs = 10.8.3.0/24, 10.8.3.0/24\n",
+		PUBLIC ":6: warning: AllowedIPs: entry 1 has host bits; it is read as "
+		       "10.8.3.0/24\n" PUBLIC
+		       ":6: error: AllowedIPs 10.8.3.0/24 is also claimed by the peer at line 1; "
+		       "remove it from one of the two\n" PUBLIC
+		       ":9: error: AllowedIPs 10.8.3.0/24 is also claimed by the peer at line 1; "
+		       "remove it from one of the two\n"));
 	/* One peer may repeat itself, and prefixes may nest. */
 	config = load_texts(A_PRIVATE_FILE,
-	        PEER_2 "AllowedIPs = 10.8.3.2, 10.8.3.2/32\nAllowedIPs = 10.8.3.2/32\n"
-	               "[Peer]\nPublicKey = " KEY_3 "\nAllowedIPs = 10.8.3.0/24\n",
-	        "");
+		PEER_2 "AllowedIPs = 10.8.3.2, 10.8.3.2/32\nAllowedIPs = 10.8.3.2/32\n"
+		       "[Peer]\nPublicKey = " KEY_3 "\nAllowedIPs = 10.8.3.0/24\n",
+		"");
 	assert_string_equal(prefixes_text(&config->peers[0]), "10.8.3.2/32");
 	tunnel_config_destroy(config);
 }
@@ -477,7 +477,7 @@ no_descriptor_stays_open(void **state)
 
 	tunnel_config_destroy(load_texts(A_PRIVATE_FILE, THREE_INSTANCES, ""));
 	assert_null(load_texts(
-	        "", PEER_2, PRIVATE ": error: has no PrivateKey; make one with wg genkey\n"));
+		"", PEER_2, PRIVATE ": error: has no PrivateKey; make one with wg genkey\n"));
 	assert_int_equal(open_descriptors(), before);
 }
 
@@ -494,18 +494,18 @@ ten_thousand_peers(void **state)
 		uint8_t key[KEY_LEN] = {9, (uint8_t)i, (uint8_t)(i >> 8)};
 
 		len += (size_t)snprintf(text + len, size - len,
-		        "[Peer]\nPublicKey = %s\nAllowedIPs = ", key_to_base64(key, key_text));
+			"[Peer]\nPublicKey = %s\nAllowedIPs = ", key_to_base64(key, key_text));
 		for (unsigned n = 0; n < 10; n++)
 			len += (size_t)snprintf(text + len, size - len, "%s10.%u.%u.%u/32",
-			        n ? ", " : "", i >> 8, i & 255, 9 - n);
+				n ? ", " : "", i >> 8, i & 255, 9 - n);
 		len += (size_t)snprintf(text + len, size - len, "\n");
 	}
 	config = load_texts(A_PRIVATE_FILE, text, "");
 	assert_int_equal(config->peer_count, 10000);
 	assert_int_equal(config->peers[9999].public_key[1], 9999 & 255);
 	assert_string_equal(prefixes_text(&config->peers[9999]),
-	        "10.39.15.0/32 10.39.15.1/32 10.39.15.2/32 10.39.15.3/32 10.39.15.4/32 "
-	        "10.39.15.5/32 10.39.15.6/32 10.39.15.7/32 10.39.15.8/32 10.39.15.9/32");
+		"10.39.15.0/32 10.39.15.1/32 10.39.15.2/32 10.39.15.3/32 10.39.15.4/32 "
+		"10.39.15.5/32 10.39.15.6/32 10.39.15.7/32 10.39.15.8/32 10.39.15.9/32");
 	assert_int_equal(config->peers[9999].line, 3 * 9999 + 1);
 	tunnel_config_destroy(config);
 	free(text);
@@ -515,29 +515,29 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(operators_files),
-	        cmocka_unit_test(operators_files_without_headers),
-	        cmocka_unit_test(private_key_is_clamped),
-	        cmocka_unit_test(no_table_is_no_clustering),
-	        cmocka_unit_test(private_file_without_key),
-	        cmocka_unit_test(directories),
-	        cmocka_unit_test(fifos_sockets_and_devices),
-	        cmocka_unit_test(symbolic_links_are_followed),
-	        cmocka_unit_test(unreadable_files),
-	        cmocka_unit_test(permissions_of_the_private_key),
-	        cmocka_unit_test(private_key_in_the_public_file),
-	        cmocka_unit_test(one_file_may_be_both),
-	        cmocka_unit_test(peers_in_both_files),
-	        cmocka_unit_test(a_replaced_file_is_told_of),
-	        cmocka_unit_test(too_large_a_file),
-	        cmocka_unit_test(errors_of_both_files_are_told),
-	        cmocka_unit_test(earlier_errors_do_not_count),
-	        cmocka_unit_test(same_key_twice),
-	        cmocka_unit_test(same_prefix_twice),
-	        cmocka_unit_test(no_descriptor_stays_open),
-	        cmocka_unit_test(ten_thousand_peers),
+		cmocka_unit_test(operators_files),
+		cmocka_unit_test(operators_files_without_headers),
+		cmocka_unit_test(private_key_is_clamped),
+		cmocka_unit_test(no_table_is_no_clustering),
+		cmocka_unit_test(private_file_without_key),
+		cmocka_unit_test(directories),
+		cmocka_unit_test(fifos_sockets_and_devices),
+		cmocka_unit_test(symbolic_links_are_followed),
+		cmocka_unit_test(unreadable_files),
+		cmocka_unit_test(permissions_of_the_private_key),
+		cmocka_unit_test(private_key_in_the_public_file),
+		cmocka_unit_test(one_file_may_be_both),
+		cmocka_unit_test(peers_in_both_files),
+		cmocka_unit_test(a_replaced_file_is_told_of),
+		cmocka_unit_test(too_large_a_file),
+		cmocka_unit_test(errors_of_both_files_are_told),
+		cmocka_unit_test(earlier_errors_do_not_count),
+		cmocka_unit_test(same_key_twice),
+		cmocka_unit_test(same_prefix_twice),
+		cmocka_unit_test(no_descriptor_stays_open),
+		cmocka_unit_test(ten_thousand_peers),
 	};
 
 	return cmocka_run_group_tests_name(
-	        "tunnel_config", tests, enter_directory, leave_directory);
+		"tunnel_config", tests, enter_directory, leave_directory);
 }

@@ -11,15 +11,15 @@
 #define ROUNDS 2000
 #define ROOM 4096
 
-static const char private_file[] = "# private\n[Interface]\nListenPort = 4567\nFwMark = 0x1f\n"
-                                   "MTU = 1420\nAddress = 10.8.3.1/24\nPrivateKey = " OWN_PRIVATE
-                                   "\n";
+static const char private_file[] =
+	"# private\n[Interface]\nListenPort = 4567\nFwMark = 0x1f\n"
+	"MTU = 1420\nAddress = 10.8.3.1/24\nPrivateKey = " OWN_PRIVATE "\n";
 static const char public_file[] =
-        "[Peer]\nPublicKey = " OWN_PUBLIC "\nAllowedIPs = 10.8.3.1/32\n"
-        "Endpoint = 198.51.100.1:4567\n\n# spb-2\n" PEER_2
-        "AllowedIPs = 10.8.3.2/32, fd00::2/128\nEndpoint = [2001:db8::2]:4567\n"
-        "PersistentKeepalive = 25\nPresharedKey = " KEY_4 "\n\n[Peer]\nPublicKey = " KEY_3
-        "\nAllowedIPs = 10.9.0.0/16\nAllowedIPs = ::/0\nEndpoint = spb-3.example.net:4567\n";
+	"[Peer]\nPublicKey = " OWN_PUBLIC "\nAllowedIPs = 10.8.3.1/32\n"
+	"Endpoint = 198.51.100.1:4567\n\n# spb-2\n" PEER_2
+	"AllowedIPs = 10.8.3.2/32, fd00::2/128\nEndpoint = [2001:db8::2]:4567\n"
+	"PersistentKeepalive = 25\nPresharedKey = " KEY_4 "\n\n[Peer]\nPublicKey = " KEY_3
+	"\nAllowedIPs = 10.9.0.0/16\nAllowedIPs = ::/0\nEndpoint = spb-3.example.net:4567\n";
 
 static uint64_t
 next_random(uint64_t *state)
@@ -34,8 +34,8 @@ static size_t
 mutate(uint64_t *random, char *text, size_t len)
 {
 	static const char *const tokens[] = {"[Peer]\n", "[Interface]\n", "\n", "#", "=", "[", "]",
-	        "PublicKey=", "AllowedIPs=", "/", ":", ",", "\r", "\xef\xbb\xbf",
-	        "Endpoint = ", "%"};
+		"PublicKey=", "AllowedIPs=", "/", ":", ",", "\r", "\xef\xbb\xbf",
+		"Endpoint = ", "%"};
 	size_t at = next_random(random) % (len + 1), part = next_random(random) % 40;
 	const char *token = tokens[next_random(random) % 16];
 
@@ -90,15 +90,15 @@ check_accepted(const struct tunnel_config *config)
 		assert_false(key_is_low_order(peer->public_key));
 		assert_memory_not_equal(peer->public_key, config->public_key, KEY_LEN);
 		assert_true(
-		        peer->file == config->public_path || peer->file == config->private_path);
+			peer->file == config->public_path || peer->file == config->private_path);
 		assert_true(peer->line > 0);
 		assert_int_equal(peer->host[0] != '\0', peer->port != 0);
 		for (size_t n = 1; n < peer->allowed_ips_count; n++)
 			assert_true(prefix_compare(
-			                    &peer->allowed_ips[n - 1], &peer->allowed_ips[n]) < 0);
+					    &peer->allowed_ips[n - 1], &peer->allowed_ips[n]) < 0);
 		for (size_t other = 0; other < i; other++)
 			assert_memory_not_equal(
-			        peer->public_key, config->peers[other].public_key, KEY_LEN);
+				peer->public_key, config->peers[other].public_key, KEY_LEN);
 	}
 	if (config->clustering)
 		assert_int_not_equal(config->listen_port, 0);
@@ -161,10 +161,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(random_changes),
-	        cmocka_unit_test(every_beginning),
+		cmocka_unit_test(random_changes),
+		cmocka_unit_test(every_beginning),
 	};
 
 	return cmocka_run_group_tests_name(
-	        "tunnel_mutation", tests, enter_directory, leave_directory);
+		"tunnel_mutation", tests, enter_directory, leave_directory);
 }

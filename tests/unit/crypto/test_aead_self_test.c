@@ -151,7 +151,7 @@ open_unchecked(void *context, const struct aead_packet packets[], unsigned count
 /* Makes a tag as sealing would, and looks only at the bytes from `from` to `to` of it. */
 static uint64_t
 open_part_of_tag(
-        void *context, const struct aead_packet packets[], unsigned count, size_t from, size_t to)
+	void *context, const struct aead_packet packets[], unsigned count, size_t from, size_t to)
 {
 	uint64_t authentic = 0;
 
@@ -229,28 +229,28 @@ open_no_text(void *context, const struct aead_packet packets[], unsigned count)
 	}
 
 static const struct aead_backend sound[] = {
-        STUB(sound_seal, sound_open),
-        STUB(sound_seal, open_whole_tag),
+	STUB(sound_seal, sound_open),
+	STUB(sound_seal, open_whole_tag),
 };
 
 static const struct aead_backend broken[] = {
-        STUB(yes, yes),
-        STUB(no, no),
-        STUB(yes, sound_open),
-        STUB(no, sound_open),
-        STUB(seal_denied, sound_open),
-        STUB(seal_all_but_last, sound_open),
-        STUB(seal_wrong_tag, sound_open),
-        STUB(seal_shifted, open_shifted),
-        STUB(sound_seal, yes),
-        STUB(sound_seal, no),
-        STUB(sound_seal, open_unchecked),
-        STUB(sound_seal, open_shifted),
-        STUB(sound_seal, open_first_15),
-        STUB(sound_seal, open_last_15),
-        STUB(sound_seal, open_all_or_none),
-        STUB(sound_seal, open_rotated),
-        STUB(sound_seal, open_no_text),
+	STUB(yes, yes),
+	STUB(no, no),
+	STUB(yes, sound_open),
+	STUB(no, sound_open),
+	STUB(seal_denied, sound_open),
+	STUB(seal_all_but_last, sound_open),
+	STUB(seal_wrong_tag, sound_open),
+	STUB(seal_shifted, open_shifted),
+	STUB(sound_seal, yes),
+	STUB(sound_seal, no),
+	STUB(sound_seal, open_unchecked),
+	STUB(sound_seal, open_shifted),
+	STUB(sound_seal, open_first_15),
+	STUB(sound_seal, open_last_15),
+	STUB(sound_seal, open_all_or_none),
+	STUB(sound_seal, open_rotated),
+	STUB(sound_seal, open_no_text),
 };
 
 static void
@@ -334,10 +334,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(test_sound),
-	        cmocka_unit_test(test_broken),
-	        cmocka_unit_test(test_not_created),
-	        cmocka_unit_test(test_counts),
+		cmocka_unit_test(test_sound),
+		cmocka_unit_test(test_broken),
+		cmocka_unit_test(test_not_created),
+		cmocka_unit_test(test_counts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

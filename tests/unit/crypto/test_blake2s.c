@@ -19,19 +19,19 @@
 #define INPUT_MAX 1024
 
 static const uint32_t twin_iv[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f,
-        0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+	0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
 
 static const uint8_t twin_sigma[10][16] = {
-        {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15},
-        {14, 10, 4, 8, 9, 15, 13, 6, 1, 12, 0, 2, 11, 7, 5, 3},
-        {11, 8, 12, 0, 5, 2, 15, 13, 10, 14, 3, 6, 7, 1, 9, 4},
-        {7, 9, 3, 1, 13, 12, 11, 14, 2, 6, 5, 10, 4, 0, 15, 8},
-        {9, 0, 5, 7, 2, 4, 10, 15, 14, 1, 11, 12, 6, 8, 3, 13},
-        {2, 12, 6, 10, 0, 11, 8, 3, 4, 13, 7, 5, 15, 14, 1, 9},
-        {12, 5, 1, 15, 14, 13, 4, 10, 0, 7, 6, 3, 9, 2, 8, 11},
-        {13, 11, 7, 14, 12, 1, 3, 9, 5, 0, 15, 4, 8, 6, 2, 10},
-        {6, 15, 14, 9, 11, 3, 0, 8, 12, 2, 13, 7, 1, 4, 10, 5},
-        {10, 2, 8, 4, 7, 6, 1, 5, 15, 11, 9, 14, 3, 12, 13, 0},
+	{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15},
+	{14, 10, 4, 8, 9, 15, 13, 6, 1, 12, 0, 2, 11, 7, 5, 3},
+	{11, 8, 12, 0, 5, 2, 15, 13, 10, 14, 3, 6, 7, 1, 9, 4},
+	{7, 9, 3, 1, 13, 12, 11, 14, 2, 6, 5, 10, 4, 0, 15, 8},
+	{9, 0, 5, 7, 2, 4, 10, 15, 14, 1, 11, 12, 6, 8, 3, 13},
+	{2, 12, 6, 10, 0, 11, 8, 3, 4, 13, 7, 5, 15, 14, 1, 9},
+	{12, 5, 1, 15, 14, 13, 4, 10, 0, 7, 6, 3, 9, 2, 8, 11},
+	{13, 11, 7, 14, 12, 1, 3, 9, 5, 0, 15, 4, 8, 6, 2, 10},
+	{6, 15, 14, 9, 11, 3, 0, 8, 12, 2, 13, 7, 1, 4, 10, 5},
+	{10, 2, 8, 4, 7, 6, 1, 5, 15, 11, 9, 14, 3, 12, 13, 0},
 };
 
 static uint32_t
@@ -57,7 +57,7 @@ static void
 twin_compress(uint32_t h[8], const uint8_t block[64], uint64_t count, int last)
 {
 	static const uint8_t ways[8][4] = {{0, 4, 8, 12}, {1, 5, 9, 13}, {2, 6, 10, 14},
-	        {3, 7, 11, 15}, {0, 5, 10, 15}, {1, 6, 11, 12}, {2, 7, 8, 13}, {3, 4, 9, 14}};
+		{3, 7, 11, 15}, {0, 5, 10, 15}, {1, 6, 11, 12}, {2, 7, 8, 13}, {3, 4, 9, 14}};
 	uint32_t v[16];
 
 	for (unsigned i = 0; i < 8; i++) {
@@ -71,15 +71,15 @@ twin_compress(uint32_t h[8], const uint8_t block[64], uint64_t count, int last)
 	for (size_t round = 0; round < 10; round++)
 		for (size_t i = 0; i < 8; i++)
 			twin_mix(v, ways[i],
-			        load_le32(block + (size_t)4 * twin_sigma[round][2 * i]),
-			        load_le32(block + (size_t)4 * twin_sigma[round][2 * i + 1]));
+				load_le32(block + (size_t)4 * twin_sigma[round][2 * i]),
+				load_le32(block + (size_t)4 * twin_sigma[round][2 * i + 1]));
 	for (unsigned i = 0; i < 8; i++)
 		h[i] ^= v[i] ^ v[i + 8];
 }
 
 static void
 twin_blake2s(uint8_t *out, size_t out_len, const uint8_t *key, size_t key_len, const uint8_t *input,
-        size_t len)
+	size_t len)
 {
 	uint8_t padded[INPUT_MAX + 128] = {0};
 	size_t padded_len = len + (key_len > 0 ? 64 : 0);
@@ -155,7 +155,7 @@ test_twin(void **state)
 			all_len += out_lens[i];
 			self_test_sequence(key, out_lens[i], (uint32_t)out_lens[i]);
 			twin_blake2s(
-			        all + all_len, out_lens[i], key, out_lens[i], input, in_lens[j]);
+				all + all_len, out_lens[i], key, out_lens[i], input, in_lens[j]);
 			all_len += out_lens[i];
 		}
 	}
@@ -200,7 +200,7 @@ test_random(void **state)
 		size_t key_len = (size_t)rand() % 32 + 1;
 		size_t hmac_key_len = (size_t)rand() % 130;
 		const struct blake2s_piece pieces[] = {
-		        {input, cut}, {input, 0}, {input + cut, len - cut}};
+			{input, cut}, {input, 0}, {input + cut, len - cut}};
 		uint8_t key[130];
 
 		fill_random(input, len);
@@ -301,11 +301,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(test_twin),
-	        cmocka_unit_test(test_published),
-	        cmocka_unit_test(test_random),
-	        cmocka_unit_test(test_hash2_in_place),
-	        cmocka_unit_test(test_kdf),
+		cmocka_unit_test(test_twin),
+		cmocka_unit_test(test_published),
+		cmocka_unit_test(test_random),
+		cmocka_unit_test(test_hash2_in_place),
+		cmocka_unit_test(test_kdf),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

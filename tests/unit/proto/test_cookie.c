@@ -55,7 +55,7 @@ static enum cookie_verdict
 check(const struct sides *sides, bool under_load, uint64_t now_ns)
 {
 	return cookie_check(&sides->checker, sides->message, INITIATION_LEN, &sides->source,
-	        under_load, now_ns);
+		under_load, now_ns);
 }
 
 /* A message of the peer, its reply of ours, which the peer takes. */
@@ -66,8 +66,8 @@ exchange_cookie(struct sides *sides, uint64_t now_ns)
 
 	cookie_add_macs(&sides->jar, sides->message, INITIATION_LEN, now_ns);
 	assert_int_equal(cookie_reply_make(&sides->checker, sides->message, INITIATION_LEN,
-	                         &sides->source, now_ns, &reply),
-	        0);
+				 &sides->source, now_ns, &reply),
+		0);
 	assert_int_equal(cookie_reply_accept(&sides->jar, &reply, now_ns), 0);
 }
 
@@ -139,13 +139,13 @@ ck_1_reply(void **context)
 		sides.source = endpoint_of(sources[i]);
 		assert_int_equal(check(&sides, true, START), COOKIE_MAC1_VALID);
 		assert_int_equal(cookie_reply_make(&sides.checker, sides.message, INITIATION_LEN,
-		                         &sides.source, START, &reply),
-		        0);
+					 &sides.source, START, &reply),
+			0);
 		assert_int_equal(load_le32(reply.type_le32), MESSAGE_COOKIE_REPLY);
 		assert_int_equal(load_le32(reply.receiver_index_le32), VECTOR_INITIATOR_INDEX);
 		vector_bytes(cookie, sizeof(cookie), cookies[i]);
 		xaead_seal(sealed, sides.checker.cookie_key, reply.nonce, cookie, sizeof(cookie),
-		        sides.message + MAC1_AT, MESSAGE_MAC_LEN);
+			sides.message + MAC1_AT, MESSAGE_MAC_LEN);
 		assert_memory_equal(reply.sealed_cookie, sealed, sizeof(sealed));
 	}
 }
@@ -160,8 +160,8 @@ ck_1_nonces_differ(void **context)
 
 	for (unsigned i = 0; i < 2; i++) {
 		assert_int_equal(cookie_reply_make(&sides.checker, sides.message, INITIATION_LEN,
-		                         &sides.source, START + i, &replies[i]),
-		        0);
+					 &sides.source, START + i, &replies[i]),
+			0);
 		if (i == 0)
 			memcpy(secret, sides.checker.secret, sizeof(secret));
 	}
@@ -189,7 +189,7 @@ static void
 ck_3_cookie_of_another_source(void **context)
 {
 	static const char *const others[] = {"192.0.2.7:51821", "192.0.2.8:51820",
-	        "[2001:db8::7]:51820", "[::ffff:192.0.2.7]:51820"};
+		"[2001:db8::7]:51820", "[::ffff:192.0.2.7]:51820"};
 	struct sides sides = sides_make();
 
 	exchange_cookie(&sides, START);
@@ -214,8 +214,8 @@ ck_4_secret_is_rotated(void **context)
 	assert_int_equal(check(&sides, true, old_ns - 1), COOKIE_MAC2_VALID);
 	assert_int_equal(check(&sides, true, old_ns), COOKIE_MAC1_VALID);
 	assert_int_equal(cookie_reply_make(&sides.checker, sides.message, INITIATION_LEN,
-	                         &sides.source, old_ns, &reply),
-	        0);
+				 &sides.source, old_ns, &reply),
+		0);
 	assert_int_equal(sides.checker.secret_ns, old_ns);
 	assert_int_equal(check(&sides, true, old_ns), COOKIE_MAC1_VALID);
 	assert_int_equal(cookie_reply_accept(&sides.jar, &reply, old_ns), 0);
@@ -233,16 +233,16 @@ ck_5_ck_6_cookie_serves_both_kinds(void **context)
 
 	cookie_add_macs(&sides.jar, response, RESPONSE_LEN, START);
 	assert_int_equal(
-	        cookie_check(&sides.checker, response, RESPONSE_LEN, &sides.source, true, START),
-	        COOKIE_MAC1_VALID);
+		cookie_check(&sides.checker, response, RESPONSE_LEN, &sides.source, true, START),
+		COOKIE_MAC1_VALID);
 	assert_int_equal(cookie_reply_make(&sides.checker, response, RESPONSE_LEN, &sides.source,
-	                         START, &reply),
-	        0);
+				 START, &reply),
+		0);
 	assert_int_equal(cookie_reply_accept(&sides.jar, &reply, START), 0);
 	cookie_add_macs(&sides.jar, response, RESPONSE_LEN, START);
 	assert_int_equal(
-	        cookie_check(&sides.checker, response, RESPONSE_LEN, &sides.source, true, START),
-	        COOKIE_MAC2_VALID);
+		cookie_check(&sides.checker, response, RESPONSE_LEN, &sides.source, true, START),
+		COOKIE_MAC2_VALID);
 	cookie_add_macs(&sides.jar, sides.message, INITIATION_LEN, START);
 	assert_int_equal(check(&sides, true, START), COOKIE_MAC2_VALID);
 }
@@ -257,8 +257,8 @@ ck_7_replies_not_wanted(void **context)
 
 	/* Before anything was sent. */
 	assert_int_equal(cookie_reply_make(&sides.checker, sides.message, INITIATION_LEN,
-	                         &sides.source, START, &reply),
-	        0);
+				 &sides.source, START, &reply),
+		0);
 	before = sides.jar;
 	assert_int_equal(cookie_reply_accept(&sides.jar, &reply, START), -EINVAL);
 	assert_memory_equal(&sides.jar, &before, sizeof(before));
@@ -271,8 +271,8 @@ ck_7_replies_not_wanted(void **context)
 
 	/* Any bit of the nonce or the sealed cookie wrong. */
 	assert_int_equal(cookie_reply_make(&sides.checker, sides.message, INITIATION_LEN,
-	                         &sides.source, START, &reply),
-	        0);
+				 &sides.source, START, &reply),
+		0);
 	for (size_t bit = 64; bit < 8 * sizeof(reply); bit++) {
 		later = reply;
 		((uint8_t *)&later)[bit / 8] ^= (uint8_t)(1 << bit % 8);
@@ -359,19 +359,19 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(keys_are_the_vectors),
-	        cmocka_unit_test(cookie_reply_and_mac2_are_the_vectors),
-	        cmocka_unit_test(ck_1_reply),
-	        cmocka_unit_test(ck_1_nonces_differ),
-	        cmocka_unit_test(ck_2_mac2_opens_the_door),
-	        cmocka_unit_test(ck_3_cookie_of_another_source),
-	        cmocka_unit_test(ck_4_secret_is_rotated),
-	        cmocka_unit_test(ck_5_ck_6_cookie_serves_both_kinds),
-	        cmocka_unit_test(ck_7_replies_not_wanted),
-	        cmocka_unit_test(ck_8_age_of_the_cookie),
-	        cmocka_unit_test(ck_12_mac2_ignored_without_load),
-	        cmocka_unit_test(no_secret_no_cookie),
-	        cmocka_unit_test(hs_9_bad_mac1),
+		cmocka_unit_test(keys_are_the_vectors),
+		cmocka_unit_test(cookie_reply_and_mac2_are_the_vectors),
+		cmocka_unit_test(ck_1_reply),
+		cmocka_unit_test(ck_1_nonces_differ),
+		cmocka_unit_test(ck_2_mac2_opens_the_door),
+		cmocka_unit_test(ck_3_cookie_of_another_source),
+		cmocka_unit_test(ck_4_secret_is_rotated),
+		cmocka_unit_test(ck_5_ck_6_cookie_serves_both_kinds),
+		cmocka_unit_test(ck_7_replies_not_wanted),
+		cmocka_unit_test(ck_8_age_of_the_cookie),
+		cmocka_unit_test(ck_12_mac2_ignored_without_load),
+		cmocka_unit_test(no_secret_no_cookie),
+		cmocka_unit_test(hs_9_bad_mac1),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, NULL);

@@ -24,13 +24,13 @@
 #define LOW_ORDER_COUNT 7
 
 static const char *const low_order[LOW_ORDER_COUNT] = {
-        "0000000000000000000000000000000000000000000000000000000000000000",
-        "0100000000000000000000000000000000000000000000000000000000000000",
-        "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
-        "5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
-        "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
-        "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
-        "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+	"0000000000000000000000000000000000000000000000000000000000000000",
+	"0100000000000000000000000000000000000000000000000000000000000000",
+	"e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
+	"5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
+	"ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+	"edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+	"eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
 };
 
 static const uint8_t zeros[256];
@@ -62,9 +62,9 @@ pair_make(const char *preshared_key)
 	vector_bytes(key, KEY, VECTOR_RESPONDER_PRIVATE);
 	noise_identity_init(&pair.responder.identity, key);
 	noise_remote_init(&pair.initiator.remote, &pair.initiator.identity,
-	        pair.responder.identity.public_key, psk);
+		pair.responder.identity.public_key, psk);
 	noise_remote_init(&pair.responder.remote, &pair.responder.identity,
-	        pair.initiator.identity.public_key, psk);
+		pair.initiator.identity.public_key, psk);
 	return pair;
 }
 
@@ -91,7 +91,7 @@ create_at(struct pair *pair, uint64_t real_ns)
 
 	tai64n_make(stamp, real_ns, zeros);
 	return noise_initiation_create(&pair->initiator.handshake, &pair->initiator.identity,
-	        &pair->initiator.remote, VECTOR_INITIATOR_INDEX, stamp, NULL, &pair->initiation);
+		&pair->initiator.remote, VECTOR_INITIATOR_INDEX, stamp, NULL, &pair->initiation);
 }
 
 /* Opens and accepts the initiation as the responder would; the first error of the two. */
@@ -107,7 +107,7 @@ consume_at(struct pair *pair, uint64_t now_ns)
 	}
 	assert_memory_equal(opened.static_key, pair->responder.remote.public_key, KEY);
 	status = noise_initiation_accept(
-	        &pair->responder.handshake, &opened, &pair->responder.remote, now_ns);
+		&pair->responder.handshake, &opened, &pair->responder.remote, now_ns);
 	assert_memory_equal(&opened, zeros, sizeof(opened));
 	return status;
 }
@@ -116,14 +116,14 @@ static int
 respond(struct pair *pair)
 {
 	return noise_response_create(&pair->responder.handshake, &pair->responder.remote,
-	        VECTOR_RESPONDER_INDEX, NULL, &pair->response);
+		VECTOR_RESPONDER_INDEX, NULL, &pair->response);
 }
 
 static int
 take_response(struct pair *pair)
 {
 	return noise_response_accept(&pair->initiator.handshake, &pair->initiator.identity,
-	        &pair->initiator.remote, &pair->response);
+		&pair->initiator.remote, &pair->response);
 }
 
 /* Both derive; the keys must fit each other. */
@@ -171,15 +171,15 @@ hs_1_identity_and_initiation(void **context)
 	vector_bytes(ephemeral, KEY, VECTOR_INITIATOR_EPHEMERAL);
 	vector_bytes(stamp, sizeof(stamp), VECTOR_TIMESTAMP);
 	assert_int_equal(noise_initiation_create(&pair.initiator.handshake,
-	                         &pair.initiator.identity, &pair.initiator.remote,
-	                         VECTOR_INITIATOR_INDEX, stamp, ephemeral, &pair.initiation),
-	        0);
+				 &pair.initiator.identity, &pair.initiator.remote,
+				 VECTOR_INITIATOR_INDEX, stamp, ephemeral, &pair.initiation),
+		0);
 	assert_memory_equal(pair.initiation.macs.mac1, zeros, sizeof(struct message_macs));
 
 	uint8_t expected[sizeof(pair.initiation)];
 	vector_bytes(expected, sizeof(expected), VECTOR_INITIATION);
 	assert_memory_equal(
-	        &pair.initiation, expected, sizeof(pair.initiation) - sizeof(pair.initiation.macs));
+		&pair.initiation, expected, sizeof(pair.initiation) - sizeof(pair.initiation.macs));
 	assert_int_equal(pair.initiator.handshake.state, NOISE_INITIATION_CREATED);
 	assert_vector(pair.initiator.handshake.chaining_key, KEY, VECTOR_CK3);
 	assert_vector(pair.initiator.handshake.hash, KEY, VECTOR_H3);
@@ -195,9 +195,9 @@ play_initiation(struct pair *pair)
 	vector_bytes(ephemeral, KEY, VECTOR_INITIATOR_EPHEMERAL);
 	vector_bytes(stamp, sizeof(stamp), VECTOR_TIMESTAMP);
 	assert_int_equal(noise_initiation_create(&pair->initiator.handshake,
-	                         &pair->initiator.identity, &pair->initiator.remote,
-	                         VECTOR_INITIATOR_INDEX, stamp, ephemeral, &pair->initiation),
-	        0);
+				 &pair->initiator.identity, &pair->initiator.remote,
+				 VECTOR_INITIATOR_INDEX, stamp, ephemeral, &pair->initiation),
+		0);
 	vector_bytes((uint8_t *)&pair->initiation, sizeof(pair->initiation), VECTOR_INITIATION);
 	assert_int_equal(consume_at(pair, START), 0);
 }
@@ -225,7 +225,7 @@ hs_1_keys_of_the_initiator(void **context)
 		assert_int_equal(keys.remote_index, VECTOR_RESPONDER_INDEX);
 		assert_true(keys.initiator);
 		assert_memory_equal(
-		        &pair.initiator.handshake, zeros, sizeof(struct noise_handshake));
+			&pair.initiator.handshake, zeros, sizeof(struct noise_handshake));
 		/* Counter 0 is nonce 0, which the handshake's AEAD has. */
 		handshake_seal(tag, keys.send_key, "", 0, "", 0);
 		assert_vector(tag, sizeof(tag), vector->keepalive_tag);
@@ -240,19 +240,19 @@ hs_2_opening(void **context)
 
 	vector_bytes((uint8_t *)&pair.initiation, sizeof(pair.initiation), VECTOR_INITIATION);
 	assert_int_equal(
-	        noise_initiation_open(&opened, &pair.responder.identity, &pair.initiation), 0);
+		noise_initiation_open(&opened, &pair.responder.identity, &pair.initiation), 0);
 	assert_vector(opened.static_key, KEY, VECTOR_INITIATOR_PUBLIC);
 	assert_vector(opened.hash, KEY, VECTOR_H2);
 	assert_vector(opened.chaining_key, KEY, VECTOR_CK2);
 	assert_int_equal(opened.sender_index, VECTOR_INITIATOR_INDEX);
 	assert_int_equal(noise_initiation_accept(
-	                         &pair.responder.handshake, &opened, &pair.responder.remote, START),
-	        0);
+				 &pair.responder.handshake, &opened, &pair.responder.remote, START),
+		0);
 	assert_int_equal(pair.responder.handshake.state, NOISE_INITIATION_CONSUMED);
 	assert_vector(pair.responder.handshake.chaining_key, KEY, VECTOR_CK3);
 	assert_vector(pair.responder.handshake.hash, KEY, VECTOR_H3);
 	assert_vector(
-	        pair.responder.handshake.latest_timestamp, MESSAGE_TIMESTAMP_LEN, VECTOR_TIMESTAMP);
+		pair.responder.handshake.latest_timestamp, MESSAGE_TIMESTAMP_LEN, VECTOR_TIMESTAMP);
 	assert_int_equal(pair.responder.handshake.last_consumed_ns, START);
 }
 
@@ -269,12 +269,12 @@ hs_2_response_and_keys(void **context)
 		play_initiation(&pair);
 		vector_bytes(ephemeral, KEY, VECTOR_RESPONDER_EPHEMERAL);
 		assert_int_equal(
-		        noise_response_create(&pair.responder.handshake, &pair.responder.remote,
-		                VECTOR_RESPONDER_INDEX, ephemeral, &pair.response),
-		        0);
+			noise_response_create(&pair.responder.handshake, &pair.responder.remote,
+				VECTOR_RESPONDER_INDEX, ephemeral, &pair.response),
+			0);
 		vector_bytes(expected, sizeof(expected), vector->response);
 		assert_memory_equal(
-		        &pair.response, expected, sizeof(expected) - sizeof(struct message_macs));
+			&pair.response, expected, sizeof(expected) - sizeof(struct message_macs));
 		assert_memory_equal(pair.response.macs.mac1, zeros, sizeof(struct message_macs));
 		assert_int_equal(pair.responder.handshake.state, NOISE_RESPONSE_CREATED);
 		assert_vector(pair.responder.handshake.chaining_key, KEY, vector->ck7);
@@ -289,9 +289,9 @@ hs_2_response_and_keys(void **context)
 		/* What outlives the handshake does, and nothing else. */
 		assert_int_equal(pair.responder.handshake.last_consumed_ns, START);
 		assert_vector(pair.responder.handshake.latest_timestamp, MESSAGE_TIMESTAMP_LEN,
-		        VECTOR_TIMESTAMP);
+			VECTOR_TIMESTAMP);
 		assert_memory_equal(&pair.responder.handshake, zeros,
-		        offsetof(struct noise_handshake, latest_timestamp));
+			offsetof(struct noise_handshake, latest_timestamp));
 	}
 }
 
@@ -399,7 +399,7 @@ forge_initiation(struct pair *pair, const uint8_t point[KEY])
 	blake2s_kdf(outputs, 1, chaining_key, point, KEY);
 	blake2s_kdf(outputs, 2, chaining_key, zeros, KEY);
 	handshake_seal(pair->initiation.sealed_static, key, pair->initiator.identity.public_key,
-	        KEY, hash, KEY);
+		KEY, hash, KEY);
 }
 
 /* A response likewise, to the initiator's handshake under way; without preshared key. */
@@ -493,8 +493,8 @@ hs_12_low_order_sender(void **context)
 	handshake_seal(opened.sealed_timestamp, derived[1], stamp, sizeof(stamp), opened.hash, KEY);
 	noise_remote_init(&pair.responder.remote, &pair.responder.identity, zeros, NULL);
 	assert_int_equal(noise_initiation_accept(
-	                         &pair.responder.handshake, &opened, &pair.responder.remote, START),
-	        -EBADMSG);
+				 &pair.responder.handshake, &opened, &pair.responder.remote, START),
+		-EBADMSG);
 	assert_memory_equal(&pair.responder.handshake, &before, sizeof(before));
 	assert_memory_equal(&opened, zeros, sizeof(opened));
 }
@@ -515,8 +515,8 @@ hs_17_response_to_an_earlier_initiation(void **context)
 	assert_int_equal(respond(&pair), 0);
 	before = pair.initiator.handshake;
 	assert_int_equal(noise_response_accept(&pair.initiator.handshake, &pair.initiator.identity,
-	                         &pair.initiator.remote, &late),
-	        -EBADMSG);
+				 &pair.initiator.remote, &late),
+		-EBADMSG);
 	assert_memory_equal(&pair.initiator.handshake, &before, sizeof(before));
 	assert_int_equal(take_response(&pair), 0);
 	assert_session(&pair);
@@ -543,7 +543,7 @@ hs_19_wrong_preshared_key(void **context)
 	struct noise_handshake before;
 
 	noise_remote_init(&pair.initiator.remote, &pair.initiator.identity,
-	        pair.responder.identity.public_key, NULL);
+		pair.responder.identity.public_key, NULL);
 	assert_memory_equal(pair.initiator.remote.preshared_key, zeros, KEY);
 	run_to_response(&pair);
 	before = pair.initiator.handshake;
@@ -600,7 +600,7 @@ hs_22_corrupted(void **context)
 
 	before = pair.initiator.handshake;
 	for (size_t at = offsetof(struct message_response, ephemeral);
-	        at < offsetof(struct message_response, macs); at++) {
+		at < offsetof(struct message_response, macs); at++) {
 		for (unsigned bit = 0; bit < 8; bit += 7) {
 			((uint8_t *)&pair.response)[at] ^= (uint8_t)(1 << bit);
 			assert_int_equal(take_response(&pair), -EBADMSG);
@@ -635,7 +635,7 @@ wrong_states(void **context)
 		}
 		if (state != NOISE_RESPONSE_CREATED && state != NOISE_RESPONSE_CONSUMED) {
 			assert_int_equal(
-			        noise_session_derive(&pair.initiator.handshake, &keys), -EINVAL);
+				noise_session_derive(&pair.initiator.handshake, &keys), -EINVAL);
 			assert_memory_equal(&pair.initiator.handshake, &before, sizeof(before));
 		}
 	}
@@ -653,10 +653,10 @@ hs_25_without_private_key(void **context)
 	assert_memory_equal(&pair.responder.identity, zeros, sizeof(pair.responder.identity));
 	memset(&opened, 0xff, sizeof(opened));
 	assert_int_equal(noise_initiation_open(&opened, &pair.responder.identity, &pair.initiation),
-	        -ENOKEY);
+		-ENOKEY);
 	assert_memory_equal(&opened, zeros, sizeof(opened));
 	noise_remote_init(&pair.responder.remote, &pair.responder.identity,
-	        pair.initiator.identity.public_key, NULL);
+		pair.initiator.identity.public_key, NULL);
 	assert_memory_equal(pair.responder.remote.static_static, zeros, KEY);
 
 	memset(&pair.initiation, 0xff, sizeof(pair.initiation));
@@ -697,10 +697,10 @@ remote_made_from_itself(void **context)
 	struct noise_remote before = pair.initiator.remote;
 
 	noise_remote_init(&pair.initiator.remote, &pair.initiator.identity,
-	        pair.initiator.remote.public_key, pair.initiator.remote.preshared_key);
+		pair.initiator.remote.public_key, pair.initiator.remote.preshared_key);
 	assert_memory_equal(&pair.initiator.remote, &before, sizeof(before));
 	noise_remote_init(&pair.initiator.remote, &pair.responder.identity,
-	        pair.initiator.remote.public_key, pair.initiator.remote.preshared_key);
+		pair.initiator.remote.public_key, pair.initiator.remote.preshared_key);
 	assert_memory_equal(pair.initiator.remote.preshared_key, before.preshared_key, KEY);
 	assert_memory_not_equal(pair.initiator.remote.static_static, before.static_static, KEY);
 }
@@ -715,28 +715,28 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(hs_1_identity_and_initiation),
-	        cmocka_unit_test(hs_1_keys_of_the_initiator),
-	        cmocka_unit_test(hs_2_opening),
-	        cmocka_unit_test(hs_2_response_and_keys),
-	        cmocka_unit_test(hs_4_sessions_fit),
-	        cmocka_unit_test(hs_5_hs_6_old_stamps),
-	        cmocka_unit_test(hs_7_stamp_from_the_future),
-	        cmocka_unit_test(hs_11_low_order_ephemerals),
-	        cmocka_unit_test(hs_11_no_response_to_a_low_order_ephemeral),
-	        cmocka_unit_test(hs_12_low_order_peers),
-	        cmocka_unit_test(hs_12_low_order_sender),
-	        cmocka_unit_test(hs_13_spacing),
-	        cmocka_unit_test(hs_13_first_of_all),
-	        cmocka_unit_test(hs_17_response_to_an_earlier_initiation),
-	        cmocka_unit_test(hs_18_response_twice),
-	        cmocka_unit_test(hs_19_wrong_preshared_key),
-	        cmocka_unit_test(hs_20_crossing),
-	        cmocka_unit_test(hs_22_corrupted),
-	        cmocka_unit_test(hs_25_without_private_key),
-	        cmocka_unit_test(hs_27_ephemerals_differ),
-	        cmocka_unit_test(wrong_states),
-	        cmocka_unit_test(remote_made_from_itself),
+		cmocka_unit_test(hs_1_identity_and_initiation),
+		cmocka_unit_test(hs_1_keys_of_the_initiator),
+		cmocka_unit_test(hs_2_opening),
+		cmocka_unit_test(hs_2_response_and_keys),
+		cmocka_unit_test(hs_4_sessions_fit),
+		cmocka_unit_test(hs_5_hs_6_old_stamps),
+		cmocka_unit_test(hs_7_stamp_from_the_future),
+		cmocka_unit_test(hs_11_low_order_ephemerals),
+		cmocka_unit_test(hs_11_no_response_to_a_low_order_ephemeral),
+		cmocka_unit_test(hs_12_low_order_peers),
+		cmocka_unit_test(hs_12_low_order_sender),
+		cmocka_unit_test(hs_13_spacing),
+		cmocka_unit_test(hs_13_first_of_all),
+		cmocka_unit_test(hs_17_response_to_an_earlier_initiation),
+		cmocka_unit_test(hs_18_response_twice),
+		cmocka_unit_test(hs_19_wrong_preshared_key),
+		cmocka_unit_test(hs_20_crossing),
+		cmocka_unit_test(hs_22_corrupted),
+		cmocka_unit_test(hs_25_without_private_key),
+		cmocka_unit_test(hs_27_ephemerals_differ),
+		cmocka_unit_test(wrong_states),
+		cmocka_unit_test(remote_made_from_itself),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, NULL);

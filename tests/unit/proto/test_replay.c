@@ -43,10 +43,10 @@ rp_1_table(void **context)
 		uint64_t counter;
 		bool accepted;
 	} steps[] = {{0, 1}, {1, 1}, {1, 0}, {9, 1}, {8, 1}, {7, 1}, {7, 0}, {L, 1}, {L - 1, 1},
-	        {L - 1, 0}, {L - 2, 1}, {2, 1}, {2, 0}, {L + 16, 1}, {3, 0}, {L + 16, 0},
-	        {4 * L, 1}, {4 * L - (L - 1), 1}, {10, 0}, {4 * L - L, 0}, {4 * L - (L + 1), 0},
-	        {4 * L - (L - 2), 1}, {4 * L + 1 - L, 0}, {0, 0}, {R, 0}, {R - 1, 1}, {R, 0},
-	        {R - 1, 0}, {R - 2, 1}, {R + 1, 0}, {R + 2, 0}, {R - 2, 0}, {R - 3, 1}, {0, 0}};
+		{L - 1, 0}, {L - 2, 1}, {2, 1}, {2, 0}, {L + 16, 1}, {3, 0}, {L + 16, 0},
+		{4 * L, 1}, {4 * L - (L - 1), 1}, {10, 0}, {4 * L - L, 0}, {4 * L - (L + 1), 0},
+		{4 * L - (L - 2), 1}, {4 * L + 1 - L, 0}, {0, 0}, {R, 0}, {R - 1, 1}, {R, 0},
+		{R - 1, 0}, {R - 2, 1}, {R + 1, 0}, {R + 2, 0}, {R - 2, 0}, {R - 3, 1}, {0, 0}};
 	struct replay replay = {0};
 
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
@@ -128,7 +128,7 @@ static void
 rp_5_jumps_clear_the_window(void **context)
 {
 	const uint64_t jumps[] = {
-	        W, W + 64, 8192, UINT64_C(64) * 8193, UINT64_C(1) << 32, UINT64_C(1) << 63};
+		W, W + 64, 8192, UINT64_C(64) * 8193, UINT64_C(1) << 32, UINT64_C(1) << 63};
 
 	for (size_t i = 0; i < sizeof(jumps) / sizeof(jumps[0]); i++) {
 		struct replay replay = {0};
@@ -139,7 +139,7 @@ rp_5_jumps_clear_the_window(void **context)
 		assert_false(accept_one(&replay, 20000 - 64));
 		/* Nothing of the old round may be taken for the new one's. */
 		accept_sweep(&replay, 20000 + jumps[i] - (jumps[i] < W ? jumps[i] : W) + 1,
-		        20000 + jumps[i] - 1, 1);
+			20000 + jumps[i] - 1, 1);
 	}
 }
 
@@ -228,7 +228,7 @@ static bool
 set_accept(struct set *set, uint64_t counter)
 {
 	if (counter >= R || (set->newest > counter && set->newest - counter > W) ||
-	        set->used[set_find(set, counter)])
+		set->used[set_find(set, counter)])
 		return false;
 	if (set->count == SET_SLOTS / 2)
 		set_forget(set);
@@ -288,7 +288,7 @@ rp_4_random_walk(void **context)
 			expected |= (uint64_t)set_accept(&set, counters[i]) << i;
 		accepted += (unsigned)__builtin_popcountll(expected);
 		if (replay_accept(&replay, counters, count) != expected ||
-		        replay_newest(&replay) != set.newest)
+			replay_newest(&replay) != set.newest)
 			fail_msg("step %u, newest %llu", steps, (unsigned long long)set.newest);
 		steps += count;
 		/* Near the end of all counters there is little to see: start anew. */
@@ -343,7 +343,7 @@ inject(void *argument)
 			for (unsigned j = 0; j < count; j++) {
 				if (mask >> j & 1)
 					__atomic_fetch_add(&injection->accepted[order[i + j]], 1,
-					        __ATOMIC_RELAXED);
+						__ATOMIC_RELAXED);
 			}
 			i += count;
 		}
@@ -364,7 +364,7 @@ inject_from_threads(struct injection *injection, uint64_t stride)
 		injectors[i].injection = injection;
 		injectors[i].random = seed_next(&random);
 		assert_int_equal(
-		        pthread_create(&injectors[i].thread, NULL, inject, &injectors[i]), 0);
+			pthread_create(&injectors[i].thread, NULL, inject, &injectors[i]), 0);
 	}
 	for (unsigned i = 0; i < THREADS; i++)
 		assert_int_equal(pthread_join(injectors[i].thread, NULL), 0);
@@ -409,18 +409,18 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(rp_1_table),
-	        cmocka_unit_test(rp_1_sweeps),
-	        cmocka_unit_test(rp_2_twice_in_one_call),
-	        cmocka_unit_test(rp_3_edge_of_the_window),
-	        cmocka_unit_test(rp_3_edge_moves_within_a_call),
-	        cmocka_unit_test(rp_4_random_walk),
-	        cmocka_unit_test(rp_5_jumps_clear_the_window),
-	        cmocka_unit_test(rp_6_reject_after_messages),
-	        cmocka_unit_test(rp_7_windows_are_independent),
-	        cmocka_unit_test(rp_8_zero_on_a_new_session),
-	        cmocka_unit_test(rp_10_rp_11_every_counter_once_over_threads),
-	        cmocka_unit_test(rp_10_rounds_apart),
+		cmocka_unit_test(rp_1_table),
+		cmocka_unit_test(rp_1_sweeps),
+		cmocka_unit_test(rp_2_twice_in_one_call),
+		cmocka_unit_test(rp_3_edge_of_the_window),
+		cmocka_unit_test(rp_3_edge_moves_within_a_call),
+		cmocka_unit_test(rp_4_random_walk),
+		cmocka_unit_test(rp_5_jumps_clear_the_window),
+		cmocka_unit_test(rp_6_reject_after_messages),
+		cmocka_unit_test(rp_7_windows_are_independent),
+		cmocka_unit_test(rp_8_zero_on_a_new_session),
+		cmocka_unit_test(rp_10_rp_11_every_counter_once_over_threads),
+		cmocka_unit_test(rp_10_rounds_apart),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -114,11 +114,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(known_stamp),
-	        cmocka_unit_test(rounded_down),
-	        cmocka_unit_test(hs_8_clock_jumps_back),
-	        cmocka_unit_test(p_12_always_later),
-	        cmocka_unit_test(compare_is_by_seconds_first),
+		cmocka_unit_test(known_stamp),
+		cmocka_unit_test(rounded_down),
+		cmocka_unit_test(hs_8_clock_jumps_back),
+		cmocka_unit_test(p_12_always_later),
+		cmocka_unit_test(compare_is_by_seconds_first),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

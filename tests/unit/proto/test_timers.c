@@ -34,7 +34,7 @@ assert_due_at(struct peer *peer, uint64_t at_ns, unsigned expected)
 {
 	assert_int_equal(due(peer, at_ns - MS), 0);
 	assert_in_range(timers_next_ns(&peer->timers, &peer->stamps, at_ns - MS), at_ns - MS + 1,
-	        at_ns + MS);
+		at_ns + MS);
 	assert_int_equal(due(peer, at_ns + MS), expected);
 	assert_int_equal(due(peer, at_ns + MS), 0);
 }
@@ -98,7 +98,7 @@ initiate_until_given_up(struct peer *peer, uint64_t now_ns, unsigned *sent)
 	unsigned actions = TIMERS_INITIATE;
 
 	for (*sent = 0; *sent <= 100;
-	        now_ns = timers_next_ns(&peer->timers, &peer->stamps, now_ns)) {
+		now_ns = timers_next_ns(&peer->timers, &peer->stamps, now_ns)) {
 		if (actions == 0)
 			actions = due(peer, now_ns);
 		if (actions & TIMERS_GIVE_UP)
@@ -561,34 +561,34 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(zeroed_machine_is_stopped),
-	        cmocka_unit_test(tm_1_retransmit_after_5_s_and_jitter),
-	        cmocka_unit_test(tm_1_gives_up_after_20_initiations),
-	        cmocka_unit_test(tm_1_giving_up_stops_the_passive_keepalive),
-	        cmocka_unit_test(tm_1_giving_up_leaves_an_armed_erase_alone),
-	        cmocka_unit_test(tm_1_response_ends_it),
-	        cmocka_unit_test(tm_2_wanted_packets_renew_attempts),
-	        cmocka_unit_test(tm_2_one_packet_in_the_quiet_time),
-	        cmocka_unit_test(tm_3_passive_keepalive_once),
-	        cmocka_unit_test(tm_3_second_data_owes_one_more),
-	        cmocka_unit_test(tm_3_anything_sent_ends_it),
-	        cmocka_unit_test(tm_3_empty_packets_start_nothing),
-	        cmocka_unit_test(tm_4_data_unanswered),
-	        cmocka_unit_test(tm_4_jitter),
-	        cmocka_unit_test(tm_5_any_answer_ends_it),
-	        cmocka_unit_test(tm_14_erase),
-	        cmocka_unit_test(tm_16_runs_from_any_traversal),
-	        cmocka_unit_test(tm_16_looked_at_late),
-	        cmocka_unit_test(tm_16_keepalive_that_could_not_be_sent),
-	        cmocka_unit_test(tm_17_goes_on_after_giving_up),
-	        cmocka_unit_test(tm_18_interval_changes),
-	        cmocka_unit_test(tm_18_changes_unseen),
-	        cmocka_unit_test(tm_19_stop),
-	        cmocka_unit_test(tm_20_everything_overdue_at_once),
-	        cmocka_unit_test(tm_22_no_initiation_within_5_s),
-	        cmocka_unit_test(wanted_asks_once_per_grain),
-	        cmocka_unit_test(stamps_within_the_grain_are_not_written),
-	        cmocka_unit_test(next_allows_for_what_lanes_arm),
+		cmocka_unit_test(zeroed_machine_is_stopped),
+		cmocka_unit_test(tm_1_retransmit_after_5_s_and_jitter),
+		cmocka_unit_test(tm_1_gives_up_after_20_initiations),
+		cmocka_unit_test(tm_1_giving_up_stops_the_passive_keepalive),
+		cmocka_unit_test(tm_1_giving_up_leaves_an_armed_erase_alone),
+		cmocka_unit_test(tm_1_response_ends_it),
+		cmocka_unit_test(tm_2_wanted_packets_renew_attempts),
+		cmocka_unit_test(tm_2_one_packet_in_the_quiet_time),
+		cmocka_unit_test(tm_3_passive_keepalive_once),
+		cmocka_unit_test(tm_3_second_data_owes_one_more),
+		cmocka_unit_test(tm_3_anything_sent_ends_it),
+		cmocka_unit_test(tm_3_empty_packets_start_nothing),
+		cmocka_unit_test(tm_4_data_unanswered),
+		cmocka_unit_test(tm_4_jitter),
+		cmocka_unit_test(tm_5_any_answer_ends_it),
+		cmocka_unit_test(tm_14_erase),
+		cmocka_unit_test(tm_16_runs_from_any_traversal),
+		cmocka_unit_test(tm_16_looked_at_late),
+		cmocka_unit_test(tm_16_keepalive_that_could_not_be_sent),
+		cmocka_unit_test(tm_17_goes_on_after_giving_up),
+		cmocka_unit_test(tm_18_interval_changes),
+		cmocka_unit_test(tm_18_changes_unseen),
+		cmocka_unit_test(tm_19_stop),
+		cmocka_unit_test(tm_20_everything_overdue_at_once),
+		cmocka_unit_test(tm_22_no_initiation_within_5_s),
+		cmocka_unit_test(wanted_asks_once_per_grain),
+		cmocka_unit_test(stamps_within_the_grain_are_not_written),
+		cmocka_unit_test(next_allows_for_what_lanes_arm),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -219,7 +219,7 @@ static void
 model_advance(struct model *model, uint64_t now_ns)
 {
 	const uint64_t *const alarms[] = {
-	        &model->t1, &model->t2, &model->t3, &model->t4, &model->t5};
+		&model->t1, &model->t2, &model->t3, &model->t4, &model->t5};
 
 	for (;;) {
 		uint64_t first_ns = UINT64_MAX;
@@ -363,8 +363,8 @@ gateway_send_keepalive(struct gateway *gateway, uint64_t now_ns)
 static void
 gateway_due(struct gateway *gateway, uint64_t now_ns)
 {
-	const unsigned actions = timers_due(
-	        &gateway->timers, &gateway->stamps, now_ns, gateway->world.random);
+	const unsigned actions =
+		timers_due(&gateway->timers, &gateway->stamps, now_ns, gateway->world.random);
 
 	if (actions & TIMERS_ERASE) {
 		gateway->world.key = false;
@@ -380,7 +380,7 @@ gateway_due(struct gateway *gateway, uint64_t now_ns)
 	if (actions & TIMERS_KEEPALIVE_AGAIN)
 		stamps_owe_keepalive(&gateway->stamps, now_ns);
 	assert_int_equal(
-	        timers_due(&gateway->timers, &gateway->stamps, now_ns, gateway->world.random), 0);
+		timers_due(&gateway->timers, &gateway->stamps, now_ns, gateway->world.random), 0);
 }
 
 static void
@@ -483,15 +483,15 @@ compare(const struct trace *expected, const struct trace *seen, uint64_t trial)
 {
 	for (unsigned i = 0; i < expected->count || i < seen->count; i++) {
 		if (i < expected->count && i < seen->count &&
-		        expected->sends[i].at_ns == seen->sends[i].at_ns &&
-		        expected->sends[i].what == seen->sends[i].what)
+			expected->sends[i].at_ns == seen->sends[i].at_ns &&
+			expected->sends[i].what == seen->sends[i].what)
 			continue;
 		if (i < expected->count)
 			print_message("model: %d at %f\n", (int)expected->sends[i].what,
-			        (double)expected->sends[i].at_ns / (double)S);
+				(double)expected->sends[i].at_ns / (double)S);
 		if (i < seen->count)
 			print_message("machine: %d at %f\n", (int)seen->sends[i].what,
-			        (double)seen->sends[i].at_ns / (double)S);
+				(double)seen->sends[i].at_ns / (double)S);
 		fail_msg("trial %#llx, send %u", (unsigned long long)trial, i);
 	}
 }
@@ -524,15 +524,15 @@ run_trial(uint64_t trial, unsigned seen[])
 	traces[0].count = traces[1].count = 0;
 	for (unsigned i = 0; i < EVENTS; i++) {
 		const enum event event = (enum event)seed_below(&random, EVENT_COUNT);
-		const uint16_t interval_s = (uint16_t)(seed_below(&random, 2) *
-		        (1 + seed_below(&random, 30)));
+		const uint16_t interval_s =
+			(uint16_t)(seed_below(&random, 2) * (1 + seed_below(&random, 30)));
 
 		now_ns += random_pause_ns(&random, magnitudes);
 		model_advance(&model, now_ns);
 		gateway_advance(&gateway, now_ns);
 		if (!(likely >> event & 1) ||
-		        ((event == EVENT_STOP || event == EVENT_INTERVAL) &&
-		                seed_below(&random, 20) != 0))
+			((event == EVENT_STOP || event == EVENT_INTERVAL) &&
+				seed_below(&random, 20) != 0))
 			continue;
 		model_event(&model, event, now_ns, interval_s);
 		gateway_event(&gateway, event, now_ns, interval_s);
@@ -559,7 +559,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(p_6_same_sends_as_the_model),
+		cmocka_unit_test(p_6_same_sends_as_the_model),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

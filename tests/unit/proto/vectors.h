@@ -56,34 +56,34 @@ struct vector_psk {
 };
 
 static const struct vector_psk vector_psks[] = {
-        {
-                .preshared_key = "0000000000000000000000000000000000000000000000000000000000000000",
-                .ck7 = "b798cb0d698b0fad7db1cbf5aea4f6d50c5fdecdba893d07d92a49b0fac83fce",
-                .h6 = "1373946d6b5d0038e69ac1a72a59e42700e8b48e48144b78722e9336380578ab",
-                .response =
-                        "02000000ddccbbaa44332211244fe3b963e899dd295baffce248d3530f3a9a7479ba063002680ebf"
-                        "e7adad496b48bcfdb2fa6808c058f0c9ef1c288f23194b608bdf186e3c94fba6444a668700000000"
-                        "000000000000000000000000",
-                .initiator_sends =
-                        "c5f330b6dc92c8bd4124800733b33cd9d7e5dd2ac8c782e1b558f9b2b60804d8",
-                .responder_sends =
-                        "df0e53eac779a4c1ab023907c8dda549efdbf8ca9a4ce931ba1d27a2a8be73f9",
-                .keepalive_tag = "fd3ffdf38f1bfad20a6fdb169d83d3d3",
-        },
-        {
-                .preshared_key = "8182838485868788898a8b8c8d8e8f909192939495969798999a9b9c9d9e9fa0",
-                .ck7 = "08f6c56ff80891c79f11a909e3951bee532a9bb89a26be63697e89e8ff7e6345",
-                .h6 = "3537b74e02005e1531d2c00660730b21d3672f2dce5dfca875851ca01845c604",
-                .response =
-                        "02000000ddccbbaa44332211244fe3b963e899dd295baffce248d3530f3a9a7479ba063002680ebf"
-                        "e7adad4927d9d0c10dbd892b072dfd62f2b6d42b932d9304e251246b3d1c8b975d84a85400000000"
-                        "000000000000000000000000",
-                .initiator_sends =
-                        "248a29611829aaf7ee8bc8e87df805c1019f08f82d80eb79b7625821ba0a1317",
-                .responder_sends =
-                        "848308e622b3e15e5ebc5312111efc31082e86c85e9ee93fe8c5aa7f972cc9c3",
-                .keepalive_tag = "c7401bed732b18f3c0e395fc3f7435fa",
-        },
+	{
+		.preshared_key = "0000000000000000000000000000000000000000000000000000000000000000",
+		.ck7 = "b798cb0d698b0fad7db1cbf5aea4f6d50c5fdecdba893d07d92a49b0fac83fce",
+		.h6 = "1373946d6b5d0038e69ac1a72a59e42700e8b48e48144b78722e9336380578ab",
+		.response =
+			"02000000ddccbbaa44332211244fe3b963e899dd295baffce248d3530f3a9a7479ba063002680ebf"
+			"e7adad496b48bcfdb2fa6808c058f0c9ef1c288f23194b608bdf186e3c94fba6444a668700000000"
+			"000000000000000000000000",
+		.initiator_sends =
+			"c5f330b6dc92c8bd4124800733b33cd9d7e5dd2ac8c782e1b558f9b2b60804d8",
+		.responder_sends =
+			"df0e53eac779a4c1ab023907c8dda549efdbf8ca9a4ce931ba1d27a2a8be73f9",
+		.keepalive_tag = "fd3ffdf38f1bfad20a6fdb169d83d3d3",
+	},
+	{
+		.preshared_key = "8182838485868788898a8b8c8d8e8f909192939495969798999a9b9c9d9e9fa0",
+		.ck7 = "08f6c56ff80891c79f11a909e3951bee532a9bb89a26be63697e89e8ff7e6345",
+		.h6 = "3537b74e02005e1531d2c00660730b21d3672f2dce5dfca875851ca01845c604",
+		.response =
+			"02000000ddccbbaa44332211244fe3b963e899dd295baffce248d3530f3a9a7479ba063002680ebf"
+			"e7adad4927d9d0c10dbd892b072dfd62f2b6d42b932d9304e251246b3d1c8b975d84a85400000000"
+			"000000000000000000000000",
+		.initiator_sends =
+			"248a29611829aaf7ee8bc8e87df805c1019f08f82d80eb79b7625821ba0a1317",
+		.responder_sends =
+			"848308e622b3e15e5ebc5312111efc31082e86c85e9ee93fe8c5aa7f972cc9c3",
+		.keepalive_tag = "c7401bed732b18f3c0e395fc3f7435fa",
+	},
 };
 
 /* vector_bytes reads `len` bytes of hexadecimal, which must be all that there is. */

@@ -48,7 +48,7 @@ linear_find(const struct allowed_ip *entries, size_t count, const struct address
 
 	for (size_t i = 0; i < count; i++) {
 		if (prefix_contains(&entries[i].prefix, address) &&
-		        (!best || entries[i].prefix.len >= best->prefix.len))
+			(!best || entries[i].prefix.len >= best->prefix.len))
 			best = &entries[i];
 	}
 	return best ? best->owner : NULL;
@@ -58,7 +58,7 @@ static void *
 find(const struct allowed_ips *table, const struct address *address)
 {
 	return address->family == ADDRESS_IPV4 ? allowed_ips_find4(table, address->bytes)
-	                                       : allowed_ips_find6(table, address->bytes);
+					       : allowed_ips_find6(table, address->bytes);
 }
 
 static void *
@@ -97,8 +97,8 @@ static struct allowed_ip
 random_entry(uint64_t *random, enum address_family family, unsigned byte_values)
 {
 	struct allowed_ip made = {
-	        .prefix.address = random_address(random, family, byte_values),
-	        .owner = owner((unsigned)(next_random(random) % 50)),
+		.prefix.address = random_address(random, family, byte_values),
+		.owner = owner((unsigned)(next_random(random) % 50)),
 	};
 
 	made.prefix.len = (uint8_t)(next_random(random) % (address_bits(&made.prefix.address) + 1));
@@ -156,8 +156,8 @@ random_tables_match_the_list(void **state)
 
 		for (size_t i = 0; i < count; i++)
 			entries[i] = random_entry(&random,
-			        next_random(&random) & 1 ? ADDRESS_IPV4 : ADDRESS_IPV6,
-			        byte_values);
+				next_random(&random) & 1 ? ADDRESS_IPV4 : ADDRESS_IPV6,
+				byte_values);
 		check_against_list(&random, entries, count, 400);
 	}
 }
@@ -172,7 +172,7 @@ owners_leave_one_by_one(void **state)
 
 	for (size_t i = 0; i < count; i++)
 		entries[i] = random_entry(
-		        &random, i & 1 ? ADDRESS_IPV4 : ADDRESS_IPV6, (unsigned)(1 + i % 3));
+			&random, i & 1 ? ADDRESS_IPV4 : ADDRESS_IPV6, (unsigned)(1 + i % 3));
 	for (unsigned number = 0; number < 50; number++) {
 		size_t kept = 0;
 
@@ -190,60 +190,60 @@ static void
 known_table(void **state)
 {
 	const struct allowed_ip entries[] = {
-	        entry("192.0.2.0/24", 1),
-	        entry("192.0.2.4/32", 2),
-	        entry("192.0.0.0/16", 3),
-	        entry("198.51.100.64/27", 4),
-	        entry("198.51.100.77/27", 3), /* the same prefix once its host bits are gone */
-	        entry("10.0.0.0/9", 5),
-	        entry("10.1.0.0/28", 6),
-	        entry("10.1.0.8/29", 7),
-	        entry("203.0.113.255/32", 8),
-	        entry("2001:db8::/32", 1),
-	        entry("2001:db8:1::/48", 2),
-	        entry("2001:db8:1::/128", 3),
-	        entry("2001:db8:1:0:8000::/65", 4),
-	        entry("::/1", 5),
+		entry("192.0.2.0/24", 1),
+		entry("192.0.2.4/32", 2),
+		entry("192.0.0.0/16", 3),
+		entry("198.51.100.64/27", 4),
+		entry("198.51.100.77/27", 3), /* the same prefix once its host bits are gone */
+		entry("10.0.0.0/9", 5),
+		entry("10.1.0.0/28", 6),
+		entry("10.1.0.8/29", 7),
+		entry("203.0.113.255/32", 8),
+		entry("2001:db8::/32", 1),
+		entry("2001:db8:1::/48", 2),
+		entry("2001:db8:1::/128", 3),
+		entry("2001:db8:1:0:8000::/65", 4),
+		entry("::/1", 5),
 	};
 	const struct {
 		const char *address;
 		unsigned owner; /* 0: none */
 	} expected[] = {
-	        {"192.0.2.20", 1},
-	        {"192.0.2.4", 2},
-	        {"192.0.2.5", 1},
-	        {"192.0.200.182", 3},
-	        {"192.1.0.0", 0},
-	        {"191.255.255.255", 0},
-	        {"198.51.100.64", 3},
-	        {"198.51.100.95", 3},
-	        {"198.51.100.96", 0},
-	        {"198.51.100.63", 0},
-	        {"10.127.255.255", 5},
-	        {"10.128.0.0", 0},
-	        {"10.1.0.7", 6},
-	        {"10.1.0.8", 7},
-	        {"10.1.0.15", 7},
-	        {"10.1.0.16", 5},
-	        {"203.0.113.255", 8},
-	        {"203.0.113.254", 0},
-	        {"203.0.114.255", 0},
-	        {"2001:db8::1", 1},
-	        {"2001:db8:1::", 3},
-	        {"2001:db8:1::1", 2},
-	        {"2001:db8:1:0:8000::", 4},
-	        {"2001:db8:1:1:8000::", 2},
-	        {"2001:db9::", 5},
-	        {"7fff::", 5},
-	        {"8000::", 0},
+		{"192.0.2.20", 1},
+		{"192.0.2.4", 2},
+		{"192.0.2.5", 1},
+		{"192.0.200.182", 3},
+		{"192.1.0.0", 0},
+		{"191.255.255.255", 0},
+		{"198.51.100.64", 3},
+		{"198.51.100.95", 3},
+		{"198.51.100.96", 0},
+		{"198.51.100.63", 0},
+		{"10.127.255.255", 5},
+		{"10.128.0.0", 0},
+		{"10.1.0.7", 6},
+		{"10.1.0.8", 7},
+		{"10.1.0.15", 7},
+		{"10.1.0.16", 5},
+		{"203.0.113.255", 8},
+		{"203.0.113.254", 0},
+		{"203.0.114.255", 0},
+		{"2001:db8::1", 1},
+		{"2001:db8:1::", 3},
+		{"2001:db8:1::1", 2},
+		{"2001:db8:1:0:8000::", 4},
+		{"2001:db8:1:1:8000::", 2},
+		{"2001:db9::", 5},
+		{"7fff::", 5},
+		{"8000::", 0},
 	};
-	struct allowed_ips *table = allowed_ips_build(
-	        entries, sizeof(entries) / sizeof(entries[0]));
+	struct allowed_ips *table =
+		allowed_ips_build(entries, sizeof(entries) / sizeof(entries[0]));
 
 	assert_non_null(table);
 	for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++)
 		assert_ptr_equal(find_text(table, expected[i].address),
-		        expected[i].owner ? owner(expected[i].owner) : NULL);
+			expected[i].owner ? owner(expected[i].owner) : NULL);
 	allowed_ips_destroy(table);
 }
 
@@ -266,7 +266,7 @@ default_routes_are_independent(void **state)
 {
 	const struct allowed_ip v4 = entry("0.0.0.0/0", 1);
 	const struct allowed_ip both[] = {
-	        entry("::/0", 2), entry("10.8.3.0/24", 3), entry("0.0.0.0/0", 1)};
+		entry("::/0", 2), entry("10.8.3.0/24", 3), entry("0.0.0.0/0", 1)};
 	struct allowed_ips *table = allowed_ips_build(&v4, 1);
 
 	assert_ptr_equal(find_text(table, "0.0.0.0"), owner(1));
@@ -422,18 +422,18 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(random_tables_match_the_list),
-	        cmocka_unit_test(owners_leave_one_by_one),
-	        cmocka_unit_test(known_table),
-	        cmocka_unit_test(empty_table_finds_nothing),
-	        cmocka_unit_test(default_routes_are_independent),
-	        cmocka_unit_test(mapped_addresses_are_ipv6),
-	        cmocka_unit_test(of_equal_prefixes_the_last_wins),
-	        cmocka_unit_test(deepest_chain),
-	        cmocka_unit_test(two_thousand_peers),
-	        cmocka_unit_test(hundred_thousand_prefixes),
-	        cmocka_unit_test(hosts_of_a_24_are_one_node),
-	        cmocka_unit_test(more_than_memory_holds_is_refused),
+		cmocka_unit_test(random_tables_match_the_list),
+		cmocka_unit_test(owners_leave_one_by_one),
+		cmocka_unit_test(known_table),
+		cmocka_unit_test(empty_table_finds_nothing),
+		cmocka_unit_test(default_routes_are_independent),
+		cmocka_unit_test(mapped_addresses_are_ipv6),
+		cmocka_unit_test(of_equal_prefixes_the_last_wins),
+		cmocka_unit_test(deepest_chain),
+		cmocka_unit_test(two_thousand_peers),
+		cmocka_unit_test(hundred_thousand_prefixes),
+		cmocka_unit_test(hosts_of_a_24_are_one_node),
+		cmocka_unit_test(more_than_memory_holds_is_refused),
 	};
 
 	return cmocka_run_group_tests_name("allowed_ips", tests, NULL, NULL);

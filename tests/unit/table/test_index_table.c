@@ -117,12 +117,12 @@ growing_keeps_the_entries(void **state)
 		assert_int_equal(index_count(grown), COUNT);
 		for (unsigned i = 0; i < COUNT; i++) {
 			assert_ptr_equal(
-			        index_find_peer(grown, indices[i]), i % 2 ? NULL : &peers[i % 4]);
+				index_find_peer(grown, indices[i]), i % 2 ? NULL : &peers[i % 4]);
 			assert_ptr_equal(
-			        index_find_session(grown, indices[i]), i % 2 ? &sessions[i] : NULL);
+				index_find_session(grown, indices[i]), i % 2 ? &sessions[i] : NULL);
 			/* The old one stays valid. */
 			assert_ptr_equal(
-			        index_find_session(table, indices[i]), i % 2 ? &sessions[i] : NULL);
+				index_find_session(table, indices[i]), i % 2 ? &sessions[i] : NULL);
 		}
 		for (size_t i = COUNT; i < entries; i++)
 			(void)take(grown, &peers[0]);
@@ -194,8 +194,8 @@ read_sessions(void *context)
 
 	while (!atomic_load(&race->stop)) {
 		for (unsigned i = 0; i < 64; i++) {
-			const struct session *session = index_find_session(
-			        race->table, race->indices[i]);
+			const struct session *session =
+				index_find_session(race->table, race->indices[i]);
 
 			if (!session || session->index != race->indices[i])
 				continue;
@@ -240,7 +240,7 @@ readers_see_whole_sessions(void **state)
 	assert_int_equal(index_count(race.table), 32);
 	for (unsigned i = 0; i < 32; i++)
 		assert_ptr_equal(
-		        index_find_session(race.table, race.indices[i]), &race.sessions[i]);
+			index_find_session(race.table, race.indices[i]), &race.sessions[i]);
 	index_table_destroy(race.table);
 }
 
@@ -248,12 +248,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(an_entry_is_a_handshake_then_a_session),
-	        cmocka_unit_test(other_indices_of_the_slot),
-	        cmocka_unit_test(room_is_what_was_asked_for_and_then_full),
-	        cmocka_unit_test(growing_keeps_the_entries),
-	        cmocka_unit_test(indices_are_random),
-	        cmocka_unit_test(readers_see_whole_sessions),
+		cmocka_unit_test(an_entry_is_a_handshake_then_a_session),
+		cmocka_unit_test(other_indices_of_the_slot),
+		cmocka_unit_test(room_is_what_was_asked_for_and_then_full),
+		cmocka_unit_test(growing_keeps_the_entries),
+		cmocka_unit_test(indices_are_random),
+		cmocka_unit_test(readers_see_whole_sessions),
 	};
 
 	return cmocka_run_group_tests_name("index_table", tests, NULL, NULL);

@@ -65,13 +65,13 @@ random_insertions_and_removals(void **state)
 			assert_int_equal(rc, present[n] ? -EEXIST : 0);
 		} else {
 			assert_ptr_equal(
-			        key_table_remove(table, keys[n]), present[n] ? keys[n] : NULL);
+				key_table_remove(table, keys[n]), present[n] ? keys[n] : NULL);
 		}
 		present[n] = insert;
 		if (i % 5000 == 0) {
 			for (unsigned k = 0; k < COUNT; k++)
 				assert_ptr_equal(key_table_find(table, keys[k]),
-				        present[k] ? keys[k] : NULL);
+					present[k] ? keys[k] : NULL);
 		}
 	}
 	for (unsigned k = 0; k < COUNT; k++)
@@ -108,9 +108,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(enters_finds_and_removes),
-	        cmocka_unit_test(random_insertions_and_removals),
-	        cmocka_unit_test(reserve_takes_the_memory),
+		cmocka_unit_test(enters_finds_and_removes),
+		cmocka_unit_test(random_insertions_and_removals),
+		cmocka_unit_test(reserve_takes_the_memory),
 	};
 
 	return cmocka_run_group_tests_name("key_table", tests, make_keys, NULL);

@@ -83,9 +83,9 @@ check_v4(size_t len, enum icmp_error error, uint32_t mtu)
 	assert_int_equal(ip[21], error == ICMP_TOO_BIG ? 4 : 1);
 	assert_int_equal(load_be16(ip + 24), 0);
 	assert_int_equal(load_be16(ip + 26),
-	        error != ICMP_TOO_BIG  ? 0
-	                : mtu > 0xffff ? 0xffff
-	                               : mtu);
+		error != ICMP_TOO_BIG  ? 0
+			: mtu > 0xffff ? 0xffff
+				       : mtu);
 	assert_int_equal(slow_sum(0, ip + 20, total - 20), 0xffff);
 	free(before);
 	free(buffer);
@@ -120,7 +120,7 @@ check_v6(size_t len, enum icmp_error error, uint32_t mtu)
 	assert_int_equal(ip[41], error == ICMP_TOO_BIG ? 0 : 3);
 	assert_int_equal(load_be32(ip + 44), error == ICMP_TOO_BIG ? mtu : 0);
 	assert_int_equal(
-	        slow_sum(slow_pseudo_sum(ip, total - 40, 58), ip + 40, total - 40), 0xffff);
+		slow_sum(slow_pseudo_sum(ip, total - 40, 58), ip + 40, total - 40), 0xffff);
 	free(before);
 	free(buffer);
 }
@@ -159,18 +159,18 @@ test_addresses_v4(void **state)
 		uint32_t address;
 		bool allowed;
 	} cases[] = {
-	        {0x00000000, false},
-	        {0x7f000001, false},
-	        {0x7fffffff, false},
-	        {0xe0000001, false},
-	        {0xefffffff, false},
-	        {0xffffffff, false},
-	        {0x0a000001, true},
-	        {0x01000000, true},
-	        {0xdfffffff, true},
-	        {0xc0a80101, true},
-	        {0x80000000, true},
-	        {0x7effffff, true},
+		{0x00000000, false},
+		{0x7f000001, false},
+		{0x7fffffff, false},
+		{0xe0000001, false},
+		{0xefffffff, false},
+		{0xffffffff, false},
+		{0x0a000001, true},
+		{0x01000000, true},
+		{0xdfffffff, true},
+		{0xc0a80101, true},
+		{0x80000000, true},
+		{0x7effffff, true},
 	};
 	uint8_t packet[40];
 
@@ -192,14 +192,14 @@ test_addresses_v6(void **state)
 		uint8_t last;
 		bool allowed;
 	} cases[] = {
-	        {0, 0, false},
-	        {0, 1, false},
-	        {0xff, 0, false},
-	        {0xff, 2, false},
-	        {0, 2, true},
-	        {0xfe, 1, true},
-	        {0x20, 1, true},
-	        {1, 0, true},
+		{0, 0, false},
+		{0, 1, false},
+		{0xff, 0, false},
+		{0xff, 2, false},
+		{0, 2, true},
+		{0xfe, 1, true},
+		{0x20, 1, true},
+		{1, 0, true},
 	};
 	uint8_t packet[60];
 
@@ -267,7 +267,7 @@ test_kinds_v6(void **state)
 			}
 			packet[at] = (uint8_t)type;
 			assert_int_equal(
-			        allowed(packet, sizeof(packet)), type >= 128 && type != 137);
+				allowed(packet, sizeof(packet)), type >= 128 && type != 137);
 		}
 	}
 	for (unsigned bit = 0; bit < 16; bit++) {
@@ -312,12 +312,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(test_errors),
-	        cmocka_unit_test(test_addresses_v4),
-	        cmocka_unit_test(test_addresses_v6),
-	        cmocka_unit_test(test_kinds_v4),
-	        cmocka_unit_test(test_kinds_v6),
-	        cmocka_unit_test(test_chains_v6),
+		cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_addresses_v4),
+		cmocka_unit_test(test_addresses_v6),
+		cmocka_unit_test(test_kinds_v4),
+		cmocka_unit_test(test_kinds_v6),
+		cmocka_unit_test(test_chains_v6),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

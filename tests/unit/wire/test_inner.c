@@ -163,10 +163,10 @@ test_ecn_encap(void **state)
 
 /* Rows: inner not-ECT, ECT(1), ECT(0), CE; columns: outer likewise. */
 static const uint8_t decap_matrix[4][4] = {
-        {0, 0, 0, 0},
-        {1, 1, 1, 3},
-        {2, 1, 2, 3},
-        {3, 3, 3, 3},
+	{0, 0, 0, 0},
+	{1, 1, 1, 3},
+	{2, 1, 2, 3},
+	{3, 3, 3, 3},
 };
 
 static void
@@ -180,8 +180,8 @@ test_ecn_decap(void **state)
 	for (unsigned i = 0; i < 256 * 256; i++) {
 		uint8_t inner_tos = (uint8_t)i;
 		uint8_t outer_tos = (uint8_t)(i >> 8);
-		uint8_t result = (uint8_t)((inner_tos & 0xfc) |
-		        decap_matrix[inner_tos & 3][outer_tos & 3]);
+		uint8_t result =
+			(uint8_t)((inner_tos & 0xfc) | decap_matrix[inner_tos & 3][outer_tos & 3]);
 
 		make_v4(packet, 24, sizeof(packet), inner_tos, 6);
 		make_v4(expected, 24, sizeof(expected), result, 6);
@@ -273,7 +273,7 @@ test_flow_fields(void **state)
 		make_v4(packet, 24, 60, 0, (uint8_t)protocol);
 		for (size_t at = 12; at < 60; at++)
 			assert_int_equal(
-			        counts(packet, 60, at), at < 20 || (ports && at >= 24 && at < 28));
+				counts(packet, 60, at), at < 20 || (ports && at >= 24 && at < 28));
 		make_v6(packet, 60, 0, (uint8_t)protocol);
 		for (size_t at = 8; at < 60; at++)
 			assert_int_equal(counts(packet, 60, at), at < 40 || (ports && at < 44));
@@ -357,18 +357,18 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(test_parse_v4),
-	        cmocka_unit_test(test_parse_v6),
-	        cmocka_unit_test(test_truncated),
-	        cmocka_unit_test(test_refused_v4),
-	        cmocka_unit_test(test_refused_v6),
-	        cmocka_unit_test(test_ecn_encap),
-	        cmocka_unit_test(test_ecn_decap),
-	        cmocka_unit_test(test_ecn_checksum),
-	        cmocka_unit_test(test_flow_same),
-	        cmocka_unit_test(test_flow_fields),
-	        cmocka_unit_test(test_flow_spread),
-	        cmocka_unit_test(test_random_bytes),
+		cmocka_unit_test(test_parse_v4),
+		cmocka_unit_test(test_parse_v6),
+		cmocka_unit_test(test_truncated),
+		cmocka_unit_test(test_refused_v4),
+		cmocka_unit_test(test_refused_v6),
+		cmocka_unit_test(test_ecn_encap),
+		cmocka_unit_test(test_ecn_decap),
+		cmocka_unit_test(test_ecn_checksum),
+		cmocka_unit_test(test_flow_same),
+		cmocka_unit_test(test_flow_fields),
+		cmocka_unit_test(test_flow_spread),
+		cmocka_unit_test(test_random_bytes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

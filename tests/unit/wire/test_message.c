@@ -128,11 +128,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(test_classify),
-	        cmocka_unit_test(test_reserved),
-	        cmocka_unit_test(test_layouts),
-	        cmocka_unit_test(test_pad_examples),
-	        cmocka_unit_test(test_pad_twin),
+		cmocka_unit_test(test_classify),
+		cmocka_unit_test(test_reserved),
+		cmocka_unit_test(test_layouts),
+		cmocka_unit_test(test_pad_examples),
+		cmocka_unit_test(test_pad_twin),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

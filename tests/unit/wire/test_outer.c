@@ -35,24 +35,24 @@ expect_ok(const struct shape *shape)
 
 /* Shapes that must be understood. */
 static const struct shape good[] = {
-        {.payload_len = 32},
-        {.payload_len = 0},
-        {.payload_len = 1400, .trailer_len = 18},
-        {.tags = 1, .payload_len = 32},
-        {.tags = 2, .payload_len = 32, .trailer_len = 3},
-        {.options_len = 4, .payload_len = 32},
-        {.options_len = 40, .tags = 2, .payload_len = 33},
-        {.v6 = true, .payload_len = 32},
-        {.v6 = true, .payload_len = 0},
-        {.v6 = true, .tags = 1, .payload_len = 1400, .trailer_len = 18},
-        {.v6 = true, .extensions = {0}, .extension_count = 1, .payload_len = 32},
-        {.v6 = true, .extensions = {0, 60, 43, 60}, .extension_count = 4, .payload_len = 32},
-        {.v6 = true,
-                .tags = 2,
-                .extensions = {0, 60, 43, 60, 60, 60, 60, 60},
-                .extension_count = 8,
-                .payload_len = 32,
-                .trailer_len = 5},
+	{.payload_len = 32},
+	{.payload_len = 0},
+	{.payload_len = 1400, .trailer_len = 18},
+	{.tags = 1, .payload_len = 32},
+	{.tags = 2, .payload_len = 32, .trailer_len = 3},
+	{.options_len = 4, .payload_len = 32},
+	{.options_len = 40, .tags = 2, .payload_len = 33},
+	{.v6 = true, .payload_len = 32},
+	{.v6 = true, .payload_len = 0},
+	{.v6 = true, .tags = 1, .payload_len = 1400, .trailer_len = 18},
+	{.v6 = true, .extensions = {0}, .extension_count = 1, .payload_len = 32},
+	{.v6 = true, .extensions = {0, 60, 43, 60}, .extension_count = 4, .payload_len = 32},
+	{.v6 = true,
+		.tags = 2,
+		.extensions = {0, 60, 43, 60, 60, 60, 60, 60},
+		.extension_count = 8,
+		.payload_len = 32,
+		.trailer_len = 5},
 };
 
 #define GOOD_COUNT (sizeof(good) / sizeof(good[0]))
@@ -75,7 +75,7 @@ test_truncated(void **state)
 
 		for (size_t len = 0; len < built.len; len++)
 			assert_int_equal(parse(built.frame, len, &outer),
-			        len < built.ip_end ? OUTER_MALFORMED : OUTER_OK);
+				len < built.ip_end ? OUTER_MALFORMED : OUTER_OK);
 	}
 }
 
@@ -101,8 +101,8 @@ test_mutated(void **state)
 				seen[verdict]++;
 				if (verdict == OUTER_OK)
 					assert_true(
-					        (size_t)outer.payload_offset + outer.payload_len <=
-					        built.len);
+						(size_t)outer.payload_offset + outer.payload_len <=
+						built.len);
 			}
 			built.frame[at] = original;
 		}
@@ -139,10 +139,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(test_fields),
-	        cmocka_unit_test(test_truncated),
-	        cmocka_unit_test(test_mutated),
-	        cmocka_unit_test(test_random),
+		cmocka_unit_test(test_fields),
+		cmocka_unit_test(test_truncated),
+		cmocka_unit_test(test_mutated),
+		cmocka_unit_test(test_random),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

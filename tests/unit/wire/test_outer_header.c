@@ -144,8 +144,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(test_write),
-	        cmocka_unit_test(test_write_never_zero),
+		cmocka_unit_test(test_write),
+		cmocka_unit_test(test_write_never_zero),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

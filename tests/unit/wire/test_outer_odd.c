@@ -20,8 +20,8 @@ test_ipv4_checksum(void **state)
 {
 	(void)state;
 	for (size_t options = 0; options <= 40; options += 4) {
-		struct built built = build(
-		        &(struct shape){.options_len = options, .payload_len = 32});
+		struct built built =
+			build(&(struct shape){.options_len = options, .payload_len = 32});
 
 		for (size_t bit = 0; bit < (20 + options) * 8; bit++) {
 			built.frame[built.ip + bit / 8] ^= (uint8_t)(1U << bit % 8);
@@ -44,7 +44,7 @@ test_ipv4_lengths(void **state)
 		store_be16(built.frame + built.ip + 2, (uint16_t)total);
 		fix_ipv4_checksum(&built);
 		assert_int_equal(verdict_of(&built),
-		        total >= 68 && total <= 78 ? OUTER_OK : OUTER_MALFORMED);
+			total >= 68 && total <= 78 ? OUTER_OK : OUTER_MALFORMED);
 	}
 	for (unsigned words = 0; words < 16; words++) {
 		struct built built = build(&shape);
@@ -86,18 +86,18 @@ test_udp_lengths(void **state)
 static void
 test_ipv6_lengths(void **state)
 {
-	struct built built = build(
-	        &(struct shape){.v6 = true, .payload_len = 32, .trailer_len = 10});
+	struct built built =
+		build(&(struct shape){.v6 = true, .payload_len = 32, .trailer_len = 10});
 
 	(void)state;
 	for (unsigned len = 0; len <= UINT16_MAX; len++) {
 		store_be16(built.frame + built.ip + 4, (uint16_t)len);
 		assert_int_equal(
-		        verdict_of(&built), len >= 40 && len <= 50 ? OUTER_OK : OUTER_MALFORMED);
+			verdict_of(&built), len >= 40 && len <= 50 ? OUTER_OK : OUTER_MALFORMED);
 	}
 	/* A jumbogram: length zero, and an option that would say more. */
 	built = build(&(struct shape){
-	        .v6 = true, .extensions = {0}, .extension_count = 1, .payload_len = 32});
+		.v6 = true, .extensions = {0}, .extension_count = 1, .payload_len = 32});
 	store_be16(built.frame + built.ip + 4, 0);
 	assert_int_equal(verdict_of(&built), OUTER_MALFORMED);
 }
@@ -122,18 +122,18 @@ test_sources(void **state)
 		uint32_t source;
 		enum outer_verdict verdict;
 	} cases[] = {
-	        {0x00000000, OUTER_MALFORMED},
-	        {0xffffffff, OUTER_MALFORMED},
-	        {0xe0000000, OUTER_MALFORMED},
-	        {0xe0000001, OUTER_MALFORMED},
-	        {0xefffffff, OUTER_MALFORMED},
-	        {0xdfffffff, OUTER_OK},
-	        {0x7effffff, OUTER_OK},
-	        {0x7f000000, OUTER_MALFORMED},
-	        {0x7f000001, OUTER_MALFORMED},
-	        {0x7fffffff, OUTER_MALFORMED},
-	        {0x80000000, OUTER_OK},
-	        {0x0a000001, OUTER_OK},
+		{0x00000000, OUTER_MALFORMED},
+		{0xffffffff, OUTER_MALFORMED},
+		{0xe0000000, OUTER_MALFORMED},
+		{0xe0000001, OUTER_MALFORMED},
+		{0xefffffff, OUTER_MALFORMED},
+		{0xdfffffff, OUTER_OK},
+		{0x7effffff, OUTER_OK},
+		{0x7f000000, OUTER_MALFORMED},
+		{0x7f000001, OUTER_MALFORMED},
+		{0x7fffffff, OUTER_MALFORMED},
+		{0x80000000, OUTER_OK},
+		{0x0a000001, OUTER_OK},
 	};
 	struct built built;
 
@@ -203,8 +203,8 @@ test_other(void **state)
 		struct built built = build(&(struct shape){.payload_len = 32});
 		bool tag = type == 0x8100 || type == 0x88a8;
 		enum outer_verdict verdict = type == 0x0800 ? OUTER_OK
-		        : type == 0x86dd                    ? OUTER_MALFORMED
-		                                            : OUTER_OTHER;
+			: type == 0x86dd                    ? OUTER_MALFORMED
+							    : OUTER_OTHER;
 
 		store_be16(built.frame + 12, (uint16_t)type);
 		if (!tag)
@@ -265,7 +265,7 @@ test_ipv4_fragments(void **state)
 		store_be16(built.frame + built.ip + 6, (uint16_t)(1U << bit));
 		fix_ipv4_checksum(&built);
 		assert_int_equal(parse(built.frame, built.len, &outer),
-		        bit < 14 ? OUTER_FRAGMENT : OUTER_OK);
+			bit < 14 ? OUTER_FRAGMENT : OUTER_OK);
 		expect_addresses(&built, &shape, &outer);
 		assert_int_equal(outer.source.port, bit < 14 ? 0 : 51820);
 		assert_int_equal(outer.destination.port, bit < 14 ? 0 : 4567);
@@ -279,9 +279,9 @@ static void
 test_ipv6_fragments(void **state)
 {
 	static const struct shape shapes[] = {
-	        {.v6 = true, .extensions = {44}, .extension_count = 1, .payload_len = 32},
-	        {.v6 = true, .extensions = {0, 60, 44}, .extension_count = 3, .payload_len = 32},
-	        {.v6 = true, .extensions = {44, 60}, .extension_count = 2, .payload_len = 32},
+		{.v6 = true, .extensions = {44}, .extension_count = 1, .payload_len = 32},
+		{.v6 = true, .extensions = {0, 60, 44}, .extension_count = 3, .payload_len = 32},
+		{.v6 = true, .extensions = {44, 60}, .extension_count = 2, .payload_len = 32},
 	};
 
 	(void)state;
@@ -300,7 +300,7 @@ test_ipv6_fragments(void **state)
 
 		built.frame[built.ip + 40] = (uint8_t)next;
 		assert_int_equal(verdict_of(&built),
-		        next == 17 || next == 60 ? OUTER_FRAGMENT : OUTER_OTHER);
+			next == 17 || next == 60 ? OUTER_FRAGMENT : OUTER_OTHER);
 	}
 }
 
@@ -308,18 +308,18 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(test_ipv4_checksum),
-	        cmocka_unit_test(test_ipv4_lengths),
-	        cmocka_unit_test(test_udp_lengths),
-	        cmocka_unit_test(test_ipv6_lengths),
-	        cmocka_unit_test(test_udp_checksum_zero),
-	        cmocka_unit_test(test_sources),
-	        cmocka_unit_test(test_source_port_zero),
-	        cmocka_unit_test(test_other),
-	        cmocka_unit_test(test_three_tags),
-	        cmocka_unit_test(test_extension_limits),
-	        cmocka_unit_test(test_ipv4_fragments),
-	        cmocka_unit_test(test_ipv6_fragments),
+		cmocka_unit_test(test_ipv4_checksum),
+		cmocka_unit_test(test_ipv4_lengths),
+		cmocka_unit_test(test_udp_lengths),
+		cmocka_unit_test(test_ipv6_lengths),
+		cmocka_unit_test(test_udp_checksum_zero),
+		cmocka_unit_test(test_sources),
+		cmocka_unit_test(test_source_port_zero),
+		cmocka_unit_test(test_other),
+		cmocka_unit_test(test_three_tags),
+		cmocka_unit_test(test_extension_limits),
+		cmocka_unit_test(test_ipv4_fragments),
+		cmocka_unit_test(test_ipv6_fragments),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
