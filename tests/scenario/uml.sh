@@ -44,8 +44,8 @@ uml_ready() {
 	! gone "${pid[$1]}" && [ -e "$(uml_dir "$1")/ready" ]
 }
 
-# It is asked again every two seconds, and takes a command only once: under load it has been seen to
-# sleep on, its console's input unread or its timers unheard.
+# The guest is asked again every two seconds, and takes a command only once: on a machine under load
+# it has been seen to leave one command, of some hundreds, without an answer.
 uml_run() {
 	local name=$1 file dir pause=0.02 again=0 end=$((SECONDS + 600))
 	shift
@@ -54,8 +54,8 @@ uml_run() {
 	printf '%q ' "$@" >"$file"
 	until [ -e "$file.rc" ]; do
 		if [ "$SECONDS" -ge "$again" ]; then
-			! gone "${pid[$name]}" || { echo "$name: the kernel is gone"; return 255; } >&2
-			[ "$SECONDS" -lt "$end" ] || { echo "$name: no answer"; return 255; } >&2
+			! gone "${pid[$name]}" || { echo "$name is gone" >&2; return 255; }
+			[ "$SECONDS" -lt "$end" ] || { echo "$name is silent" >&2; return 255; }
 			[ "$again" = 0 ] || pause=0.2
 			again=$((SECONDS + 2))
 			echo "${file##*/}" >"$dir/stdin"
