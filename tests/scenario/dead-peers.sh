@@ -9,8 +9,8 @@ dead=$(seq 100 144)
 dead_sections() {
 	local n
 	for n in $dead; do
-		printf '\n[Peer]\nPublicKey = %s\nAllowedIPs = 10.8.3.%d/32\nEndpoint = 192.0.2.%d:4567\n' \
-			"$(wg genkey | wg pubkey)" "$n" "$n"
+		printf '\n[Peer]\nPublicKey = %s\n' "$(wg genkey | wg pubkey)"
+		printf 'AllowedIPs = 10.8.3.%d/32\nEndpoint = 192.0.2.%d:4567\n' "$n" "$n"
 	done
 }
 
