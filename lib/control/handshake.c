@@ -158,6 +158,7 @@ completed(struct control *control, struct peer *peer)
 
 	timers_handshake_complete(&peer->timers);
 	peer->initiate_ns = 0;
+	peer->unreachable_ns = 0;
 	if (peer->latest_handshake_ns == 0)
 		log_info(control->log, "peer %s: first handshake complete",
 			key_abbreviate(peer->remote.public_key, key));
@@ -291,7 +292,7 @@ handshake_next_hop_ready(struct control *control, struct peer *peer)
 		now_ns - peer->handshake.last_consumed_ns < REKEY_TIMEOUT_NS) {
 		if (respond(control, peer, now_ns) != 0)
 			peer->control_drops[DROP_HANDSHAKE_INTERNAL]++;
-	} else if (peer->initiate_ns != 0) {
+	} else if (peer->unreachable_ns != 0) {
 		handshake_initiate(control, peer, peer->initiate_retry);
 	} else {
 		return;
