@@ -77,14 +77,14 @@ expected_tag(uint8_t tag[16], const struct trial *trial, unsigned lane)
 
 /* A set and what it points to. */
 struct lanes {
+	struct chacha20_columns keys[2];
 	uint8_t *data[POLY1305_LANES];
+	uint64_t low[POLY1305_LANES];
+	uint64_t high[POLY1305_LANES];
+	struct poly1305_set set;
 	uint32_t len[POLY1305_LANES];
 	uint32_t total[POLY1305_LANES];
 	uint32_t packet[POLY1305_LANES];
-	uint64_t low[POLY1305_LANES];
-	uint64_t high[POLY1305_LANES];
-	struct chacha20_columns keys[2];
-	struct poly1305_set set;
 };
 
 static void
