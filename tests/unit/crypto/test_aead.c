@@ -121,7 +121,17 @@ test_names(void **state)
 	aead_destroy(NULL);
 }
 
-/* Where GUARDLANE_TEST_BACKENDS says what this CPU has, that, in order, and nothing else. */
+/* The backends of this CPU, in order, by its own word. */
+static const char *
+native_backends(void)
+{
+	if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+		__builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512ifma"))
+		return "auto,avx512,avx2,ipsec-mb,sodium";
+	return __builtin_cpu_supports("avx2") ? "auto,avx2,ipsec-mb,sodium" : "auto,sodium";
+}
+
+/* What GUARDLANE_TEST_BACKENDS says, else what this CPU has, in order, and nothing else. */
 static void
 test_expected_backends(void **state)
 {
@@ -130,7 +140,7 @@ test_expected_backends(void **state)
 	char found[128] = "";
 
 	if (expected == NULL)
-		skip();
+		expected = native_backends();
 	for (size_t i = 0; i < contexts->count; i++) {
 		strcat(found, i > 0 ? "," : "");
 		strcat(found, aead_name(contexts->aead[i]));
