@@ -3,8 +3,10 @@
  *
  * The host application owns the process: it initialises EAL, makes the lcores, and handles signals.
  * This library never calls rte_eal_init, forks, pins threads, handles signals or uses the main
- * lcore. It starts threads of its own only in gl_gateway_start() (handshakes, host devices,
- * management), with all signals blocked and the affinity of the caller.
+ * lcore. It starts threads of its own in gl_gateway_start() (handshakes, host devices, management),
+ * with all signals blocked and the caller's affinity; and a detached one for each name of an
+ * endpoint while it is looked up. Where name servers are silent that one may outlive
+ * gl_gateway_destroy(), and then touches nothing of the gateway.
  *
  * A gateway has one underlay port, one or more lanes and one or more tunnels. Life of a gateway:
  *
