@@ -5,6 +5,8 @@
  */
 #include "eal.h"
 
+#include "say.h"
+
 #include <rte_eal.h>
 #include <rte_errno.h>
 
@@ -43,15 +45,12 @@ format_lcores(char text[LCORES_MAX], const cpu_set_t *lanes)
 static void
 say_why_not(int error, unsigned memory_mib, bool hugepages)
 {
-	fprintf(stderr, "guardlane: DPDK does not start with %u MiB of %s: %s; ", memory_mib,
-		hugepages ? "hugepages" : "memory", rte_strerror(error));
-	if (hugepages)
-		fprintf(stderr,
-			"they may be on another NUMA node, or more than a cgroup (hugetlb) allows: "
-			"reserve more by sysctl vm.nr_hugepages=N, ask for less by --memory, or do "
-			"without them by --hugepages no\n");
-	else
-		fprintf(stderr, "ask for less by --memory\n");
+	say(GL_LOG_ERROR, "DPDK does not start with %u MiB of %s: %s; %s", memory_mib,
+		hugepages ? "hugepages" : "memory", rte_strerror(error),
+		hugepages ? "they may be on another NUMA node, or more than a cgroup (hugetlb) "
+			    "allows: reserve more by sysctl vm.nr_hugepages=N, ask for less by "
+			    "--memory, or do without them by --hugepages no"
+			  : "ask for less by --memory");
 }
 
 int

@@ -12,7 +12,7 @@
  * eal_start initialises EAL: the main lcore on all CPUs that we may use, one lcore on each of
  * `lanes`; `memory_mib` in hugepages, or, if not `hugepages`, in ordinary ones; no PCI devices, no
  * shared files, no telemetry. Once in a process: when it fails there is no second try. Returns 0,
- * or a negative errno having said on stderr what is wrong and what to do.
+ * or a negative errno having said what is wrong and what to do.
  */
 int eal_start(const cpu_set_t *lanes, unsigned memory_mib, bool hugepages)
 	__attribute__((warn_unused_result));

@@ -5,6 +5,8 @@
  */
 #include "options.h"
 
+#include "say.h"
+
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -95,7 +97,7 @@ parse_tunnel(struct options *options, char *argument)
 	char *value;
 
 	if (options->tunnel_count == OPTIONS_TUNNELS_MAX) {
-		fprintf(stderr, "guardlane: more than %d tunnels\n", OPTIONS_TUNNELS_MAX);
+		say(GL_LOG_ERROR, "more than %d tunnels", OPTIONS_TUNNELS_MAX);
 		return -EINVAL;
 	}
 	tunnel = &options->tunnels[options->tunnel_count++];
@@ -105,7 +107,7 @@ parse_tunnel(struct options *options, char *argument)
 		const int found = getsubopt(&argument, keys, &value);
 
 		if (found < 0 || value == NULL) {
-			fprintf(stderr, "guardlane: --tunnel: \"%s\" is not one of its KEY=VALUE\n",
+			say(GL_LOG_ERROR, "--tunnel: \"%s\" is not one of its KEY=VALUE",
 				value != NULL ? value : keys[found]);
 			return -EINVAL;
 		}
@@ -113,7 +115,7 @@ parse_tunnel(struct options *options, char *argument)
 	}
 	if (tunnel->host != NULL)
 		return 0;
-	fprintf(stderr, "guardlane: --tunnel needs host=tun:NAME\n");
+	say(GL_LOG_ERROR, "--tunnel needs host=tun:NAME");
 	return -EINVAL;
 }
 
@@ -148,7 +150,7 @@ options_parse(struct options *options, int argc, char *argv[])
 			return -EINVAL;
 	}
 	if (optind < argc) {
-		fprintf(stderr, "guardlane: \"%s\" is not an option; see guardlane run --help\n",
+		say(GL_LOG_ERROR, "\"%s\" is not an option; see guardlane run --help",
 			argv[optind]);
 		return -EINVAL;
 	}

@@ -37,7 +37,7 @@ struct options {
 	bool version;
 };
 
-/* options_parse reads argv[1] and up. Returns 0, or -EINVAL having said on stderr what is wrong. */
+/* options_parse reads argv[1] and up. Returns 0, or -EINVAL having said what is wrong. */
 int options_parse(struct options *options, int argc, char *argv[])
 	__attribute__((warn_unused_result));
 

@@ -5,7 +5,7 @@
  */
 #include "places.h"
 
-#include "guardlane.h"
+#include "say.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -18,7 +18,7 @@ join(char path[PATH_MAX], const char *dir, const char *name)
 {
 	if (snprintf(path, PATH_MAX, "%s%s%s", dir, dir[0] != '\0' ? "/" : "", name) < PATH_MAX)
 		return 0;
-	fprintf(stderr, "guardlane: the path %s/%s is too long\n", dir, name);
+	say(GL_LOG_ERROR, "the path %s/%s is too long", dir, name);
 	return -ENAMETOOLONG;
 }
 
@@ -87,9 +87,9 @@ places_vpn_address(const struct places *places, const struct tunnel_options *opt
 	if (error == -ENOENT && !further)
 		error = dotenv_address(places, address);
 	if (error != 0)
-		fprintf(stderr,
-			"guardlane: the VPN address is %s; give %s, or set MITIGATOR_VPN_ADDRESS "
-			"in the environment or in %s\n",
+		say(GL_LOG_ERROR,
+			"the VPN address is %s; give %s, or set MITIGATOR_VPN_ADDRESS "
+			"in the environment or in %s",
 			error == -E2BIG ? "too long" : "not known",
 			further ? "vpn-address= in --tunnel" : "--vpn-address", places->dotenv);
 	return error;
@@ -134,7 +134,7 @@ places_cpus(const char *list, cpu_set_t *cpus)
 	int last = -1;
 
 	if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0) {
-		fprintf(stderr, "guardlane: cannot read the CPU affinity: %s\n", strerror(errno));
+		say(GL_LOG_ERROR, "cannot read the CPU affinity: %s", strerror(errno));
 		return -EINVAL;
 	}
 	if (list == NULL) {
@@ -146,15 +146,14 @@ places_cpus(const char *list, cpu_set_t *cpus)
 		return 0;
 	}
 	if (parse_cpu_list(list, cpus) != 0) {
-		fprintf(stderr, "guardlane: --lanes \"%s\" is not a list of CPUs such as 2-3,10\n",
-			list);
+		say(GL_LOG_ERROR, "--lanes \"%s\" is not a list of CPUs such as 2-3,10", list);
 		return -EINVAL;
 	}
 	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
 		if (CPU_ISSET(cpu, cpus) && !CPU_ISSET(cpu, &allowed)) {
-			fprintf(stderr,
-				"guardlane: --lanes names CPU %d, which this process may not use "
-				"(not there, or outside its cpuset)\n",
+			say(GL_LOG_ERROR,
+				"--lanes names CPU %d, which this process may not use "
+				"(not there, or outside its cpuset)",
 				cpu);
 			return -EINVAL;
 		}

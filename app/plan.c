@@ -5,6 +5,8 @@
  */
 #include "plan.h"
 
+#include "say.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdarg.h>
@@ -16,12 +18,6 @@
 #define MEMORY_MIN_MIB 64
 
 static const char *const level_names[] = {"error", "warning", "info", "debug"};
-
-static void
-write_log(void *context, enum gl_log_level level, const char *line)
-{
-	fprintf(stderr, "guardlane: %s: %s\n", level_names[level], line);
-}
 
 void
 plan_say(const struct plan *plan, enum gl_log_level level, const char *format, ...)
@@ -46,7 +42,7 @@ parse_number(const char *option, const char *text, unsigned long most, unsigned 
 	*number = strtoul(text, &end, 10);
 	if (text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0 && *number <= most)
 		return 0;
-	fprintf(stderr, "guardlane: --%s \"%s\" is not a number up to %lu\n", option, text, most);
+	say(GL_LOG_ERROR, "--%s \"%s\" is not a number up to %lu", option, text, most);
 	return -EINVAL;
 }
 
@@ -72,8 +68,7 @@ parse_log_level(const char *text, enum gl_log_level *level)
 			return 0;
 		}
 	}
-	fprintf(stderr, "guardlane: --log-level \"%s\" is none of error, warning, info, debug\n",
-		text);
+	say(GL_LOG_ERROR, "--log-level \"%s\" is none of error, warning, info, debug", text);
 	return -EINVAL;
 }
 
@@ -84,8 +79,8 @@ parse_memory(const char *text, unsigned *memory_mib)
 	int error = text == NULL ? 0 : parse_number("memory", text, 1UL << 20, &number);
 
 	if (error == 0 && number < MEMORY_MIN_MIB) {
-		fprintf(stderr, "guardlane: --memory %lu is too little; at least %u (MiB)\n",
-			number, MEMORY_MIN_MIB);
+		say(GL_LOG_ERROR, "--memory %lu is too little; at least %u (MiB)", number,
+			MEMORY_MIN_MIB);
 		return -EINVAL;
 	}
 	*memory_mib = (unsigned)number;
@@ -102,7 +97,7 @@ parse_poll(const char *text, const cpu_set_t *cpus, bool *busy)
 	*busy = strcmp(text, "busy") == 0;
 	if (*busy || strcmp(text, "adaptive") == 0)
 		return 0;
-	fprintf(stderr, "guardlane: --poll \"%s\" is none of busy, adaptive, auto\n", text);
+	say(GL_LOG_ERROR, "--poll \"%s\" is none of busy, adaptive, auto", text);
 	return -EINVAL;
 }
 
@@ -112,7 +107,7 @@ parse_hugepages(const char *text, bool *allowed)
 	*allowed = text == NULL || strcmp(text, "auto") == 0;
 	if (*allowed || strcmp(text, "no") == 0)
 		return 0;
-	fprintf(stderr, "guardlane: --hugepages \"%s\" is none of auto, no\n", text);
+	say(GL_LOG_ERROR, "--hugepages \"%s\" is none of auto, no", text);
 	return -EINVAL;
 }
 
@@ -193,19 +188,19 @@ static int
 refuse_same(const struct plan_tunnel *a, const struct plan_tunnel *b)
 {
 	if (strcmp(a->host, b->host) == 0)
-		fprintf(stderr,
-			"guardlane: two tunnels have the host device %s; give one of them another "
-			"(host=tun:NAME)\n",
+		say(GL_LOG_ERROR,
+			"two tunnels have the host device %s; give one of them another "
+			"(host=tun:NAME)",
 			a->host);
 	else if (same_address(a->vpn_address, b->vpn_address))
-		fprintf(stderr,
-			"guardlane: %s and %s have the same VPN address, %s; give one of them "
-			"another (vpn-address=ADDRESS, or MITIGATOR_VPN_ADDRESS in its .env)\n",
+		say(GL_LOG_ERROR,
+			"%s and %s have the same VPN address, %s; give one of them "
+			"another (vpn-address=ADDRESS, or MITIGATOR_VPN_ADDRESS in its .env)",
 			a->host, b->host, b->vpn_address);
 	else if (plan_listen_port(a) == plan_listen_port(b))
-		fprintf(stderr,
-			"guardlane: %s and %s have the same UDP port, %u; give one of them another "
-			"(listen-port=PORT, or ListenPort in %s)\n",
+		say(GL_LOG_ERROR,
+			"%s and %s have the same UDP port, %u; give one of them another "
+			"(listen-port=PORT, or ListenPort in %s)",
 			a->host, b->host, plan_listen_port(b), b->places.private_conf);
 	else
 		return 0;
@@ -236,7 +231,7 @@ plan_underlay(struct plan *plan, const struct options *options)
 		len = snprintf(plan->underlay, sizeof(plan->underlay), "%s", options->underlay);
 		if (len < (int)sizeof(plan->underlay))
 			return 0;
-		fprintf(stderr, "guardlane: --underlay is too long\n");
+		say(GL_LOG_ERROR, "--underlay is too long");
 		return -ENAMETOOLONG;
 	}
 	error = gl_config_underlay(plan->tunnels[0].config, iface);
@@ -257,7 +252,7 @@ plan_make(struct plan *plan, const struct options *options)
 {
 	int error;
 
-	*plan = (struct plan){.log = {.level = GL_LOG_INFO, .write = write_log}};
+	*plan = (struct plan){.log = {.level = GL_LOG_INFO, .write = say_write}};
 	error = plan_process(plan, options);
 	if (error == 0)
 		error = plan_tunnels(plan, options);
