@@ -3,10 +3,9 @@
  * On the packet's way: nowhere; it opens what is on it.
  * Threads: as guardlane.h says.
  */
-#include "guardlane.h"
+#include "gateway/library.h"
 
 #include "config/dotenv.h"
-#include "gateway/gateway.h"
 
 #include <rte_errno.h>
 #include <rte_lcore.h>
@@ -33,19 +32,6 @@
 #define LANE_BUFFERS_MIN (2 * RINGS_HANDSHAKE_DEPTH)
 #define LANE_BUFFERS_MAX 65536
 
-struct gl_config {
-	struct tunnel_config *config;
-};
-
-struct gl_gateway {
-	struct gateway *gateway;
-	struct gl_log sink;
-	struct log log;
-	struct rte_mempool *pool;
-	struct rte_mempool *host_pool;
-	struct rte_mempool *control_pool;
-};
-
 _Static_assert((int)GL_LOG_ERROR == (int)LOG_LEVEL_ERROR &&
 		(int)GL_LOG_WARNING == (int)LOG_LEVEL_WARNING &&
 		(int)GL_LOG_INFO == (int)LOG_LEVEL_INFO &&
@@ -66,21 +52,20 @@ write_to_sink(void *context, enum log_level level, const char *line)
 	sink->write(sink->context, (enum gl_log_level)level, line);
 }
 
-static struct log
-log_over(struct gl_log *sink)
+struct log
+library_log(const struct gl_log *sink)
 {
 	return (struct log){
 		.level = (enum log_level)sink->level,
 		.write = write_to_sink,
-		.context = sink,
+		.context = (void *)sink,
 	};
 }
 
 struct gl_config *
 gl_config_load(const char *private_path, const char *public_path, const struct gl_log *log)
 {
-	struct gl_log sink = *log;
-	const struct log inner = log_over(&sink);
+	const struct log inner = library_log(log);
 	struct gl_config *loaded = calloc(1, sizeof(*loaded));
 	struct report report = {.count = 0};
 	char text[1024];
@@ -283,8 +268,7 @@ open_underlay(struct gl_gateway *gateway, const struct gl_gateway_settings *sett
 int
 gl_gateway_create(const struct gl_gateway_settings *settings, struct gl_gateway **gateway)
 {
-	struct gl_log sink = settings->log;
-	const struct log log = log_over(&sink);
+	const struct log log = library_log(&settings->log);
 	struct gl_gateway *created = calloc(1, sizeof(*created));
 	struct underlay underlay;
 	int error;
@@ -294,7 +278,7 @@ gl_gateway_create(const struct gl_gateway_settings *settings, struct gl_gateway 
 		return -ENOMEM;
 	}
 	created->sink = settings->log;
-	created->log = log_over(&created->sink);
+	created->log = library_log(&created->sink);
 	error = parse_underlay(settings, &created->log, &underlay);
 	if (error == 0)
 		error = open_underlay(created, settings, &underlay);

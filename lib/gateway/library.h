@@ -1,0 +1,26 @@
+/*
+ * What is behind the names of guardlane.h, for the files that implement it.
+ * On the packet's way: nowhere.
+ * Threads: as guardlane.h says.
+ */
+#pragma once
+
+#include "config/tunnel_config.h"
+#include "gateway/gateway.h"
+#include "guardlane.h"
+
+struct gl_config {
+	struct tunnel_config *config;
+};
+
+struct gl_gateway {
+	struct gateway *gateway;
+	struct gl_log sink;
+	struct log log; /* over `sink` */
+	struct rte_mempool *pool;
+	struct rte_mempool *host_pool;
+	struct rte_mempool *control_pool;
+};
+
+/* library_log returns a log that writes to the caller's sink, which must outlive it. */
+struct log library_log(const struct gl_log *sink);
