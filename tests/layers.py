@@ -25,7 +25,7 @@ LAYERS = {
     "net": "base",
     "tunnel": "base wire proto table config/key.h net/port.h",
     "datapath": "base wire crypto/aead.h net/port.h tunnel",
-    "control": "base wire proto config net tunnel",
+    "control": "base wire proto table config net tunnel",
     "gateway": "base crypto config net tunnel datapath control guardlane.h",
 }
 

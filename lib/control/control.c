@@ -49,6 +49,9 @@ control_init(struct control *control, const struct control_settings *settings)
 		.lanes_busy = settings->lanes_busy,
 	};
 	pthread_mutex_init(&control->lock, NULL);
+	control->limiter = source_limiter_create();
+	if (control->limiter == NULL)
+		return -errno;
 	return control_publish_directory(control);
 }
 
@@ -60,6 +63,7 @@ control_fini(struct control *control)
 	control->tunnel_count = 0;
 	free(atomic_exchange(&control->directory, NULL));
 	due_fini(&control->due);
+	source_limiter_destroy(control->limiter);
 	pthread_mutex_destroy(&control->lock);
 }
 

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "control/due.h"
 #include "net/nexthop.h"
+#include "table/source_limiter.h"
 #include "tunnel/directory.h"
 #include "tunnel/reclaim.h"
 #include "tunnel/rings.h"
@@ -34,6 +35,7 @@ struct control {
 	struct tunnel *tunnels[DIRECTORY_TUNNELS_MAX];
 	unsigned tunnel_count;
 	struct due due; /* peers, by when their timers must be looked at */
+	struct source_limiter *limiter; /* of handshakes while under load; over all tunnels */
 	/* Under the lock: written; lanes: read. */
 	_Atomic(struct directory *) directory;
 };

@@ -13,8 +13,6 @@
 #include "wire/message.h"
 #include "wire/outer.h"
 
-#include <rte_mbuf.h>
-
 #include <errno.h>
 #include <string.h>
 
@@ -25,12 +23,10 @@
 /* How long packets wait for a peer that cannot be sent to: as long as for one that is silent. */
 #define UNREACHABLE_MAX_NS (HANDSHAKE_ATTEMPTS_MAX * REKEY_TIMEOUT_NS)
 
-/* A received handshake message and where it came from. */
+/* A received handshake message, and for which tunnel. */
 struct received {
 	struct tunnel *tunnel;
-	const struct outer *outer;
-	const uint8_t *message;
-	size_t len;
+	const struct handshake_message *message;
 	uint64_t now_ns;
 };
 
@@ -246,7 +242,7 @@ static void
 take_initiation(struct control *control, const struct received *received)
 {
 	const struct message_initiation *message =
-		(const struct message_initiation *)received->message;
+		(const struct message_initiation *)received->message->bytes;
 	struct tunnel *tunnel = received->tunnel;
 	struct noise_opened opened;
 	struct peer *peer;
@@ -271,11 +267,11 @@ take_initiation(struct control *control, const struct received *received)
 	if (error == 0) {
 		if (had_index)
 			index_give(tunnel_indices(tunnel), old_index);
-		peer->handshake_rx_bytes += received->len;
+		peer->handshake_rx_bytes += received->message->len;
 		timers_initiation_received(&peer->timers, &peer->stamps, received->now_ns);
 		/* Without a next hop the answer waits for it: see handshake_next_hop_ready. */
-		if (endpoint_set(control, peer, &received->outer->source,
-			    &received->outer->destination.address))
+		if (endpoint_set(control, peer, &received->message->source,
+			    &received->message->destination.address))
 			error = respond(control, peer, received->now_ns);
 	}
 	if (error != 0)
@@ -303,7 +299,8 @@ handshake_next_hop_ready(struct control *control, struct peer *peer)
 static void
 take_response(struct control *control, const struct received *received)
 {
-	const struct message_response *message = (const struct message_response *)received->message;
+	const struct message_response *message =
+		(const struct message_response *)received->message->bytes;
 	const uint32_t index = load_le32(message->receiver_index_le32);
 	struct tunnel *tunnel = received->tunnel;
 	struct peer *peer = index_find_peer(tunnel_indices(tunnel), index);
@@ -323,12 +320,12 @@ take_response(struct control *control, const struct received *received)
 		return;
 	}
 	endpoint_set(
-		control, peer, &received->outer->source, &received->outer->destination.address);
+		control, peer, &received->message->source, &received->message->destination.address);
 	if (start_session(control, peer, received->now_ns) != 0) {
 		count_drop(received, peer, DROP_HANDSHAKE_INTERNAL);
 		return;
 	}
-	peer->handshake_rx_bytes += received->len;
+	peer->handshake_rx_bytes += received->message->len;
 	completed(control, peer);
 	timers_response_received(&peer->timers, &peer->stamps, received->now_ns);
 	/* One lane confirms the session to the peer even if it has nothing to send. */
@@ -336,13 +333,13 @@ take_response(struct control *control, const struct received *received)
 	handshake_schedule(control, peer);
 }
 
-static void
-take_cookie_reply(struct control *control, const struct received *received)
+void
+handshake_take_cookie(
+	struct control *control, struct tunnel *tunnel, const struct message_cookie_reply *message)
 {
-	const struct message_cookie_reply *message =
-		(const struct message_cookie_reply *)received->message;
+	const uint64_t now_ns = clock_boot_ns(control->clock);
 	const uint32_t index = load_le32(message->receiver_index_le32);
-	const struct index_table *indices = tunnel_indices(received->tunnel);
+	const struct index_table *indices = tunnel_indices(tunnel);
 	struct peer *peer = index_find_peer(indices, index);
 	const struct session *session = index_find_session(indices, index);
 
@@ -350,40 +347,22 @@ take_cookie_reply(struct control *control, const struct received *received)
 	if (peer == NULL && session != NULL && session->local_index == index)
 		peer = session->peer;
 	if (peer == NULL)
-		count_drop(received, NULL, DROP_HANDSHAKE_UNKNOWN_INDEX);
-	else if (cookie_reply_accept(&peer->jar, message, received->now_ns) != 0)
-		count_drop(received, peer, DROP_HANDSHAKE_STATE);
+		tunnel->drops[DROP_HANDSHAKE_UNKNOWN_INDEX]++;
+	else if (cookie_reply_accept(&peer->jar, message, now_ns) != 0)
+		peer->control_drops[DROP_HANDSHAKE_STATE]++;
 }
 
 void
-handshake_take(struct control *control, struct rte_mbuf *mbuf)
+handshake_take(
+	struct control *control, struct tunnel *tunnel, const struct handshake_message *message)
 {
-	const uint8_t *frame = rte_pktmbuf_mtod(mbuf, const uint8_t *);
-	const struct directory *directory =
-		atomic_load_explicit(&control->directory, memory_order_relaxed);
-	struct outer outer;
-	struct received received = {.now_ns = clock_boot_ns(control->clock), .outer = &outer};
-	enum message_type type;
+	const struct received received = {
+		.tunnel = tunnel,
+		.message = message,
+		.now_ns = clock_boot_ns(control->clock),
+	};
 
-	if (outer_parse(frame, rte_pktmbuf_data_len(mbuf), &outer) != OUTER_OK)
-		return;
-	received.tunnel = directory_tunnel(directory, outer.destination.port);
-	if (received.tunnel == NULL)
-		return;
-	received.message = frame + outer.payload_offset;
-	received.len = outer.payload_len;
-	type = message_classify(received.message, received.len);
-	if (type == MESSAGE_COOKIE_REPLY) {
-		take_cookie_reply(control, &received);
-		return;
-	}
-	/* Under load is decided here, by the depth of the ring, once cookies are asked for. */
-	if (cookie_check(&received.tunnel->checker, received.message, received.len, &outer.source,
-		    false, received.now_ns) == COOKIE_INVALID) {
-		count_drop(&received, NULL, DROP_HANDSHAKE_MAC);
-		return;
-	}
-	if (type == MESSAGE_INITIATION)
+	if (message->len == sizeof(struct message_initiation))
 		take_initiation(control, &received);
 	else
 		take_response(control, &received);

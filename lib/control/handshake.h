@@ -1,19 +1,22 @@
 /*
- * Handshakes, both roles: answers the messages that lanes pass on, and initiates.
- * On the packet's way: beside it; takes messages from in_receive, gives sessions to the lanes.
+ * Handshakes, both roles: answers the messages that were admitted, and initiates.
+ * On the packet's way: beside it; gives sessions to the lanes.
  * Threads: control, under its lock; mostly the handshake thread (rounds.h).
  */
 #pragma once
 
 #include "control/control.h"
 
-struct rte_mbuf;
-
 /*
- * handshake_take deals with one message, a whole frame that in_receive has judged: of the right
- * length, for a tunnel of ours. The buffer stays the caller's.
+ * handshake_take deals with an initiation or response of the right length, whose mac1 is right and
+ * that was admitted (admission.h).
  */
-void handshake_take(struct control *control, struct rte_mbuf *mbuf);
+void handshake_take(
+	struct control *control, struct tunnel *tunnel, const struct handshake_message *message);
+
+/* handshake_take_cookie keeps the cookie of a reply to a message of ours; no timer moves for it. */
+void handshake_take_cookie(
+	struct control *control, struct tunnel *tunnel, const struct message_cookie_reply *message);
 
 /*
  * handshake_initiate sends an initiation to the peer, unless a handshake message went to it less

@@ -6,10 +6,9 @@
 #include "control/rounds.h"
 
 #include "base/random.h"
+#include "control/admission.h"
 #include "control/endpoint.h"
 #include "control/handshake.h"
-
-#include <rte_mbuf.h>
 
 #include <poll.h>
 #include <sched.h>
@@ -24,17 +23,28 @@
 /* How often the lock is left to others in a row, while there is work. */
 #define YIELDS_MAX 64
 
+/* A round's share of messages, one of each tunnel in turn, so that none waits for another's. */
 static unsigned
 take_messages(struct control *control)
 {
-	void *mbufs[ROUNDS_MESSAGES_MAX];
-	unsigned count = rte_ring_dequeue_burst(
-		control->rings->handshakes, mbufs, ROUNDS_MESSAGES_MAX, NULL);
+	const uint64_t now_ns = clock_boot_ns(control->clock);
+	struct handshake_message message;
+	unsigned count = 0;
+	unsigned before;
 
-	for (unsigned i = 0; i < count; i++) {
-		handshake_take(control, mbufs[i]);
-		rte_pktmbuf_free(mbufs[i]);
-	}
+	do {
+		before = count;
+		for (unsigned i = 0; i < control->tunnel_count; i++) {
+			struct tunnel *tunnel = control->tunnels[i];
+			const bool loaded = handshake_queue_under_load(tunnel->handshakes, now_ns);
+
+			if (count >= (loaded ? ROUNDS_LOADED_MAX : ROUNDS_MESSAGES_MAX) ||
+				!handshake_queue_take(tunnel->handshakes, &message))
+				continue;
+			handshake_take(control, tunnel, &message);
+			count++;
+		}
+	} while (count > before);
 	return count;
 }
 
@@ -114,6 +124,7 @@ rounds_do(struct control *control, uint64_t *next_ns)
 	unsigned waiting;
 	unsigned work = take_raised(control);
 
+	work += admission_take(control);
 	work += take_messages(control);
 	work += do_all_due(control);
 	waiting = reclaim_poll(control->reclaim);

@@ -9,13 +9,17 @@
 
 #include <stdatomic.h>
 
-/* Messages that one round takes, so that timers and others get their turn. */
+/*
+ * Messages that one round takes out of the queues, so that timers and others get their turn; and
+ * when a tunnel is under load, so that the lanes' ring is emptied before a flood fills it again.
+ */
 #define ROUNDS_MESSAGES_MAX 32
+#define ROUNDS_LOADED_MAX 4
 
 /*
- * rounds_do takes up to ROUNDS_MESSAGES_MAX messages and what lanes have raised, and looks at the
- * timers that are due. Returns how much it did; *next_ns, unless NULL, is when it must be called
- * again at the latest if nothing is raised.
+ * rounds_do takes what lanes have raised, admits the messages that they passed on, deals with up to
+ * ROUNDS_MESSAGES_MAX of those admitted, and looks at the timers that are due. Returns how much it
+ * did; *next_ns, unless NULL, is when it must be called again at the latest if nothing is raised.
  */
 unsigned rounds_do(struct control *control, uint64_t *next_ns);
 

@@ -15,3 +15,12 @@
  */
 void transmit_to_peer(
 	struct control *control, struct peer *peer, const void *message, size_t len, uint8_t tos);
+
+/*
+ * transmit_back sends `len` bytes to where `frame`, whose headers *outer are, came from: from the
+ * address that it was sent to, by the neighbour that it came through, traffic class 0. No peer and
+ * no next hop is asked. Only while at least half of the buffers for our own frames are free, so
+ * that answers to strangers never keep our own handshakes back; beyond that nothing is sent.
+ */
+void transmit_back(struct control *control, const uint8_t *frame, const struct outer *outer,
+	const void *message, size_t len);

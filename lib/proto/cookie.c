@@ -10,12 +10,15 @@
 #include "base/random.h"
 #include "base/secret.h"
 #include "crypto/blake2s.h"
+#include "crypto/mac1_batch.h"
 #include "crypto/x25519.h"
 
 #include <errno.h>
 #include <string.h>
 
 _Static_assert(MESSAGE_MAC_LEN == BLAKE2S_MAC_LEN, "macs are short BLAKE2s macs");
+_Static_assert(MAC1_MESSAGE_LEN == sizeof(struct message_initiation) - sizeof(struct message_macs),
+	"what mac1_batch() covers");
 _Static_assert(MESSAGE_COOKIE_LEN == BLAKE2S_MAC_LEN, "and so are cookies");
 _Static_assert(MESSAGE_COOKIE_NONCE_LEN == XAEAD_NONCE_LEN, "cookie nonce");
 
@@ -88,27 +91,43 @@ cookie_add_macs(struct cookie_jar *jar, uint8_t *message, size_t len, uint64_t n
 		memset(mac2, 0, MESSAGE_MAC_LEN);
 }
 
-enum cookie_verdict
-cookie_check(const struct cookie_checker *checker, const uint8_t *message, size_t len,
-	const struct endpoint *source, bool under_load, uint64_t now_ns)
+uint64_t
+cookie_mac1_valid(const struct cookie_checker *checker, const uint8_t *const messages[], size_t len,
+	unsigned count)
+{
+	uint8_t macs[COOKIE_BATCH_MAX][MESSAGE_MAC_LEN];
+	uint64_t valid = 0;
+
+	/* Floods are of initiations: a response is as cheap to make, but buys no Diffie-Hellman. */
+	if (len == sizeof(struct message_initiation))
+		mac1_batch(macs, checker->mac1_key, messages, count);
+	for (unsigned i = 0; i < count; i++) {
+		if (len != sizeof(struct message_initiation))
+			blake2s_mac(macs[i], checker->mac1_key, sizeof(checker->mac1_key),
+				messages[i], mac1_offset(len));
+		if (secret_equal(macs[i], messages[i] + mac1_offset(len), MESSAGE_MAC_LEN))
+			valid |= UINT64_C(1) << i;
+	}
+	return valid;
+}
+
+bool
+cookie_mac2_valid(const struct cookie_checker *checker, const uint8_t *message, size_t len,
+	const struct endpoint *source, uint64_t now_ns)
 {
 	uint8_t mac[MESSAGE_MAC_LEN];
 	uint8_t cookie[MESSAGE_COOKIE_LEN];
 	bool valid;
 
-	blake2s_mac(mac, checker->mac1_key, sizeof(checker->mac1_key), message, mac1_offset(len));
-	if (!secret_equal(mac, message + mac1_offset(len), sizeof(mac)))
-		return COOKIE_INVALID;
 	/* Without a current secret no cookie is ours. */
-	if (!under_load || !secret_current(checker, now_ns))
-		return COOKIE_MAC1_VALID;
-
+	if (!secret_current(checker, now_ns))
+		return false;
 	cookie_of(cookie, checker->secret, source);
 	blake2s_mac(mac, cookie, sizeof(cookie), message, mac2_offset(len));
 	valid = secret_equal(mac, message + mac2_offset(len), sizeof(mac));
 	secret_wipe(cookie, sizeof(cookie));
 	secret_wipe(mac, sizeof(mac));
-	return valid ? COOKIE_MAC2_VALID : COOKIE_MAC1_VALID;
+	return valid;
 }
 
 int

@@ -30,11 +30,8 @@ struct cookie_jar {
 	bool have_last_mac1; /* a mac1 was sent that no cookie reply has used yet */
 };
 
-enum cookie_verdict {
-	COOKIE_INVALID, /* mac1 is wrong: drop */
-	COOKIE_MAC1_VALID, /* mac1 is right, mac2 is not */
-	COOKIE_MAC2_VALID, /* both are right */
-};
+/* How many messages cookie_mac1_valid() takes at most. */
+#define COOKIE_BATCH_MAX 64
 
 void cookie_checker_init(struct cookie_checker *checker, const uint8_t own_public_key[32]);
 void cookie_jar_init(struct cookie_jar *jar, const uint8_t peer_public_key[32]);
@@ -47,12 +44,18 @@ void cookie_jar_init(struct cookie_jar *jar, const uint8_t peer_public_key[32]);
 void cookie_add_macs(struct cookie_jar *jar, uint8_t *message, size_t len, uint64_t now_ns);
 
 /*
- * cookie_check verifies mac1 and, only if `under_load`, mac2 for a message from `source`, in
- * constant time. Without `under_load` the best verdict is COOKIE_MAC1_VALID.
+ * cookie_mac1_valid verifies mac1 of `count` (up to COOKIE_BATCH_MAX) initiations or responses, all
+ * of `len` bytes, in constant time. Returns a mask: bit i is set if that of messages[i] is right.
  */
-enum cookie_verdict cookie_check(const struct cookie_checker *checker, const uint8_t *message,
-	size_t len, const struct endpoint *source, bool under_load, uint64_t now_ns)
-	__attribute__((warn_unused_result));
+uint64_t cookie_mac1_valid(const struct cookie_checker *checker, const uint8_t *const messages[],
+	size_t len, unsigned count) __attribute__((warn_unused_result));
+
+/*
+ * cookie_mac2_valid tells, in constant time, whether mac2 of the message of `len` bytes shows a
+ * cookie that `source` was given. mac1 is not looked at.
+ */
+bool cookie_mac2_valid(const struct cookie_checker *checker, const uint8_t *message, size_t len,
+	const struct endpoint *source, uint64_t now_ns) __attribute__((warn_unused_result));
 
 /*
  * cookie_reply_make answers the message of `len` bytes from `source` with a cookie; draws a new

@@ -34,6 +34,9 @@
 	X(OUT_TRANSMIT_FULL, "out_transmit_full") /* the underlay port takes no more */ \
 	X(OUT_NO_BUFFER, "out_no_buffer") /* no buffer for a packet of our own */ \
 	X(HANDSHAKE_MAC, "handshake_mac") /* mac1 is not for our key */ \
+	X(HANDSHAKE_COOKIE, "handshake_cookie") /* under load: answered by a cookie, no more */ \
+	X(HANDSHAKE_LIMITED, "handshake_limited") /* under load: too many from this address */ \
+	X(HANDSHAKE_QUEUE_FULL, "handshake_queue_full") /* too many wait for the tunnel */ \
 	X(HANDSHAKE_UNKNOWN_PEER, "handshake_unknown_peer") /* static key is no peer's */ \
 	X(HANDSHAKE_UNKNOWN_INDEX, "handshake_unknown_index") /* response to nothing we sent */ \
 	X(HANDSHAKE_AUTH, "handshake_auth") /* a tag is wrong, or a key is of low order */ \

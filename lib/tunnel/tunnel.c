@@ -36,11 +36,12 @@ tunnel_create(const struct tunnel_settings *settings)
 	tunnel->sessions = secret_arena_create(sizeof(struct session));
 	tunnel->peers_memory = secret_arena_create(peer_size(settings->lane_count));
 	tunnel->keys = key_table_create();
+	tunnel->handshakes = handshake_queue_create();
 	tunnel->index_room = INDICES_AT_FIRST;
 	atomic_init(&tunnel->indices, index_table_create(INDICES_AT_FIRST));
 	atomic_init(&tunnel->allowed_ips, allowed_ips_build(NULL, 0));
 	if (tunnel->sessions == NULL || tunnel->peers_memory == NULL || tunnel->keys == NULL ||
-		atomic_load(&tunnel->indices) == NULL ||
+		tunnel->handshakes == NULL || atomic_load(&tunnel->indices) == NULL ||
 		atomic_load(&tunnel->allowed_ips) == NULL) {
 		tunnel_destroy(tunnel);
 		errno = ENOMEM;
@@ -90,6 +91,7 @@ tunnel_destroy(struct tunnel *tunnel)
 	allowed_ips_destroy(atomic_load(&tunnel->allowed_ips));
 	index_table_destroy(atomic_load(&tunnel->indices));
 	key_table_destroy(tunnel->keys);
+	handshake_queue_destroy(tunnel->handshakes);
 	secret_arena_destroy(tunnel->peers_memory);
 	secret_arena_destroy(tunnel->sessions);
 	secret_free(tunnel);

@@ -12,6 +12,7 @@
 #include "table/allowed_ips.h"
 #include "table/index_table.h"
 #include "table/key_table.h"
+#include "tunnel/handshake_queue.h"
 #include "tunnel/peer.h"
 #include "tunnel/reclaim.h"
 
@@ -56,6 +57,7 @@ struct tunnel {
 	/* control, all that follows */
 	struct noise_identity identity;
 	struct cookie_checker checker;
+	struct handshake_queue *handshakes; /* messages that wait for the handshake thread */
 	struct key_table *keys;
 	struct secret_arena *sessions;
 	struct secret_arena *peers_memory;

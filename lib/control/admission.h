@@ -1,0 +1,23 @@
+/*
+ * Which of the handshake messages that lanes pass on get as far as a Diffie-Hellman.
+ * On the packet's way: beside it; takes messages from in_receive, fills the tunnels' queues.
+ * Threads: control, under its lock; the handshake thread (rounds.h). Source: WireGuard paper 5.4.7.
+ *
+ * mac1 is checked first, in batches, and a message whose mac1 is wrong is dropped. Then, if its
+ * tunnel is under load, mac2: without a valid one the answer is a cookie reply and nothing else;
+ * with one the source's rate decides. What is left waits in the tunnel's queue, whose depth is the
+ * load. So a flood from addresses that are not the sender's own fills no queue and costs no
+ * Diffie-Hellman, and a known peer that answers a cookie finds the queue as good as empty.
+ */
+#pragma once
+
+#include "control/control.h"
+
+/* Messages that one call takes from the lanes, so that what is in the queues gets its turn. */
+#define ADMISSION_MESSAGES_MAX 1024
+
+/*
+ * admission_take takes messages from the lanes, up to ADMISSION_MESSAGES_MAX, and gives back their
+ * buffers. Cookie replies to us are dealt with on the spot. Returns how many it took.
+ */
+unsigned admission_take(struct control *control);

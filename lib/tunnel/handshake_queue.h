@@ -1,0 +1,56 @@
+/*
+ * Handshake messages that wait for their Diffie-Hellman, one queue for each tunnel. Its depth says
+ * whether the tunnel is under load.
+ * On the packet's way: beside it; behind mac1 (control/admission.h), before the handshake.
+ * Threads: control, under its lock. Source: WireGuard paper 5.4.7; the Linux driver's numbers.
+ */
+#pragma once
+
+#include "base/address.h"
+#include "base/clock.h"
+#include "wire/message.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Messages of one tunnel that may wait; as many as make it loaded, and for how long it stays so. */
+#define HANDSHAKE_QUEUE_DEPTH 4096
+#define HANDSHAKE_QUEUE_LOADED (HANDSHAKE_QUEUE_DEPTH / 8)
+#define HANDSHAKE_QUEUE_HOLD_NS NS_IN_S
+
+/* An initiation or response whose mac1 is right. A copy: what waits holds no packet buffer. */
+struct handshake_message {
+	struct endpoint source;
+	struct endpoint destination;
+	uint16_t len;
+	uint8_t bytes[sizeof(struct message_initiation)]; /* the longer of the two */
+};
+
+struct handshake_queue {
+	uint64_t loaded_until_ns; /* boot clock; 0: never was */
+	unsigned first; /* the oldest's place in `messages` */
+	unsigned count;
+	struct handshake_message messages[HANDSHAKE_QUEUE_DEPTH];
+};
+
+/* handshake_queue_create makes an empty queue; NULL without memory. */
+struct handshake_queue *handshake_queue_create(void);
+
+/* handshake_queue_destroy frees it with what waits. NULL is ignored. */
+void handshake_queue_destroy(struct handshake_queue *queue);
+
+/* handshake_queue_put copies *message to the end. Returns false, with nothing changed, if full. */
+bool handshake_queue_put(struct handshake_queue *queue, const struct handshake_message *message,
+	uint64_t now_ns) __attribute__((warn_unused_result));
+
+/* handshake_queue_take copies the oldest out into *message; returns false if there is none. */
+bool handshake_queue_take(struct handshake_queue *queue, struct handshake_message *message)
+	__attribute__((warn_unused_result));
+
+/* handshake_queue_under_load: HANDSHAKE_QUEUE_LOADED wait, or did within the hold. */
+static inline bool
+handshake_queue_under_load(const struct handshake_queue *queue, uint64_t now_ns)
+{
+	return queue->count >= HANDSHAKE_QUEUE_LOADED || now_ns < queue->loaded_until_ns;
+}
