@@ -43,9 +43,9 @@ format_lcores(char text[LCORES_MAX], const cpu_set_t *lanes)
 
 /* Free hugepages are counted over all NUMA nodes, and not by what a cgroup lets us have. */
 static void
-say_why_not(int error, unsigned memory_mib, bool hugepages)
+say_why_not(int error, unsigned memory_mib, bool hugepages, const struct gl_log *log)
 {
-	say(GL_LOG_ERROR, "DPDK does not start with %u MiB of %s: %s; %s", memory_mib,
+	say(log, GL_LOG_ERROR, "DPDK does not start with %u MiB of %s: %s; %s", memory_mib,
 		hugepages ? "hugepages" : "memory", rte_strerror(error),
 		hugepages ? "they may be on another NUMA node, or more than a cgroup (hugetlb) "
 			    "allows: reserve more by sysctl vm.nr_hugepages=N, ask for less by "
@@ -54,7 +54,7 @@ say_why_not(int error, unsigned memory_mib, bool hugepages)
 }
 
 int
-eal_start(const cpu_set_t *lanes, unsigned memory_mib, bool hugepages)
+eal_start(const cpu_set_t *lanes, unsigned memory_mib, bool hugepages, const struct gl_log *log)
 {
 	char lcores[LCORES_MAX];
 	char memory[16];
@@ -89,7 +89,7 @@ eal_start(const cpu_set_t *lanes, unsigned memory_mib, bool hugepages)
 	if (rte_eal_init(argc, (char **)(void *)argv) >= 0)
 		return 0;
 	error = rte_errno;
-	say_why_not(error, memory_mib, hugepages);
+	say_why_not(error, memory_mib, hugepages, log);
 	return -error;
 }
 

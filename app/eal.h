@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include "guardlane.h"
+
 #include <sched.h>
 #include <stdbool.h>
 
@@ -12,9 +14,9 @@
  * eal_start initialises EAL: the main lcore on all CPUs that we may use, one lcore on each of
  * `lanes`; `memory_mib` in hugepages, or, if not `hugepages`, in ordinary ones; no PCI devices, no
  * shared files, no telemetry. Once in a process: when it fails there is no second try. Returns 0,
- * or a negative errno having said what is wrong and what to do.
+ * or a negative errno having said to `log` what is wrong and what to do.
  */
-int eal_start(const cpu_set_t *lanes, unsigned memory_mib, bool hugepages)
+int eal_start(const cpu_set_t *lanes, unsigned memory_mib, bool hugepages, const struct gl_log *log)
 	__attribute__((warn_unused_result));
 
 /* eal_stop gives back everything that EAL took. */

@@ -4,6 +4,7 @@
  * Threads: main.
  */
 #include "guardlane.h"
+#include "reconfigure_command.h"
 #include "run.h"
 
 #include <stdio.h>
@@ -15,6 +16,7 @@ static const struct {
 	const char *help;
 } commands[] = {
 	{"run", run_command, "carry the VPN until a signal ends it"},
+	{"reconfigure", reconfigure_command, "have the running gateway take over its files"},
 };
 
 static void
@@ -31,6 +33,9 @@ main(int argc, char *argv[])
 {
 	const char *name = argc > 1 ? argv[1] : NULL;
 
+	/* Installed under this name too: it is what operators type. */
+	if (argc > 0 && strcmp(basename(argv[0]), "reconfigure") == 0)
+		return reconfigure_command(argc, argv);
 	if (name == NULL) {
 		usage(stderr);
 		return 1;

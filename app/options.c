@@ -90,14 +90,14 @@ set(void *options, const struct option_row *row, const char *argument)
 
 /* Reads the argument of --tunnel, KEY=VALUE[,...], which is cut into pieces. */
 static int
-parse_tunnel(struct options *options, char *argument)
+parse_tunnel(struct options *options, char *argument, const struct gl_log *log)
 {
 	struct tunnel_options *tunnel;
 	char *keys[TUNNEL_ROW_COUNT + 1] = {NULL};
 	char *value;
 
 	if (options->tunnel_count == OPTIONS_TUNNELS_MAX) {
-		say(GL_LOG_ERROR, "more than %d tunnels", OPTIONS_TUNNELS_MAX);
+		say(log, GL_LOG_ERROR, "more than %d tunnels", OPTIONS_TUNNELS_MAX);
 		return -EINVAL;
 	}
 	tunnel = &options->tunnels[options->tunnel_count++];
@@ -107,7 +107,7 @@ parse_tunnel(struct options *options, char *argument)
 		const int found = getsubopt(&argument, keys, &value);
 
 		if (found < 0 || value == NULL) {
-			say(GL_LOG_ERROR, "--tunnel: \"%s\" is not one of its KEY=VALUE",
+			say(log, GL_LOG_ERROR, "--tunnel: \"%s\" is not one of its KEY=VALUE",
 				value != NULL ? value : keys[found]);
 			return -EINVAL;
 		}
@@ -115,12 +115,12 @@ parse_tunnel(struct options *options, char *argument)
 	}
 	if (tunnel->host != NULL)
 		return 0;
-	say(GL_LOG_ERROR, "--tunnel needs host=tun:NAME");
+	say(log, GL_LOG_ERROR, "--tunnel needs host=tun:NAME");
 	return -EINVAL;
 }
 
 int
-options_parse(struct options *options, int argc, char *argv[])
+options_parse(struct options *options, int argc, char *argv[], const struct gl_log *log)
 {
 	struct option table[TUNNEL_ROW_COUNT + ROW_COUNT + 2];
 	const size_t tunnel_at = TUNNEL_ROW_COUNT + ROW_COUNT;
@@ -146,11 +146,11 @@ options_parse(struct options *options, int argc, char *argv[])
 			set(&options->tunnels[0], &tunnel_rows[index], optarg);
 		else if ((size_t)index < tunnel_at)
 			set(options, &rows[(size_t)index - TUNNEL_ROW_COUNT], optarg);
-		else if (parse_tunnel(options, optarg) != 0)
+		else if (parse_tunnel(options, optarg, log) != 0)
 			return -EINVAL;
 	}
 	if (optind < argc) {
-		say(GL_LOG_ERROR, "\"%s\" is not an option; see guardlane run --help",
+		say(log, GL_LOG_ERROR, "\"%s\" is not an option; see guardlane run --help",
 			argv[optind]);
 		return -EINVAL;
 	}

@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include "guardlane.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -37,8 +39,8 @@ struct options {
 	bool version;
 };
 
-/* options_parse reads argv[1] and up. Returns 0, or -EINVAL having said what is wrong. */
-int options_parse(struct options *options, int argc, char *argv[])
+/* options_parse reads argv[1] and up. Returns 0, or -EINVAL having said to `log` what is wrong. */
+int options_parse(struct options *options, int argc, char *argv[], const struct gl_log *log)
 	__attribute__((warn_unused_result));
 
 /* options_help prints the tables to stdout. */

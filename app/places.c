@@ -14,26 +14,27 @@
 #include <unistd.h>
 
 static int
-join(char path[PATH_MAX], const char *dir, const char *name)
+join(char path[PATH_MAX], const char *dir, const char *name, const struct gl_log *log)
 {
 	if (snprintf(path, PATH_MAX, "%s%s%s", dir, dir[0] != '\0' ? "/" : "", name) < PATH_MAX)
 		return 0;
-	say(GL_LOG_ERROR, "the path %s/%s is too long", dir, name);
+	say(log, GL_LOG_ERROR, "the path %s/%s is too long", dir, name);
 	return -ENAMETOOLONG;
 }
 
 static int
-find_in(struct places *places, const char *dir, const char *private_name, const char *public_name)
+find_in(struct places *places, const char *dir, const char *private_name, const char *public_name,
+	const struct gl_log *log)
 {
-	int error = join(places->private_conf, dir, private_name);
+	int error = join(places->private_conf, dir, private_name, log);
 
 	if (error == 0)
-		error = join(places->public_conf, dir, public_name);
+		error = join(places->public_conf, dir, public_name, log);
 	return error;
 }
 
 int
-places_find(struct places *places, const struct tunnel_options *options)
+places_find(struct places *places, const struct tunnel_options *options, const struct gl_log *log)
 {
 	const char *dir = options->config_dir != NULL ? options->config_dir : "/srv/mitigator";
 	const bool mounted = options->config_dir == NULL &&
@@ -42,15 +43,15 @@ places_find(struct places *places, const struct tunnel_options *options)
 
 	/* In the container the two files are mounted under these names. */
 	if (mounted)
-		error = find_in(places, "/srv", "private.conf", "public.conf");
+		error = find_in(places, "/srv", "private.conf", "public.conf", log);
 	else
-		error = find_in(places, dir, "vpn-private.conf", "vpn-public.conf");
+		error = find_in(places, dir, "vpn-private.conf", "vpn-public.conf", log);
 	if (error == 0)
-		error = join(places->dotenv, dir, ".env");
+		error = join(places->dotenv, dir, ".env", log);
 	if (error == 0 && options->private_conf != NULL)
-		error = join(places->private_conf, "", options->private_conf);
+		error = join(places->private_conf, "", options->private_conf, log);
 	if (error == 0 && options->public_conf != NULL)
-		error = join(places->public_conf, "", options->public_conf);
+		error = join(places->public_conf, "", options->public_conf, log);
 	return error;
 }
 
@@ -76,7 +77,7 @@ dotenv_address(const struct places *places, char address[PLACES_VPN_ADDRESS_MAX]
 
 int
 places_vpn_address(const struct places *places, const struct tunnel_options *options, bool further,
-	char address[PLACES_VPN_ADDRESS_MAX])
+	char address[PLACES_VPN_ADDRESS_MAX], const struct gl_log *log)
 {
 	int error = take_address(options->vpn_address, address);
 
@@ -87,7 +88,7 @@ places_vpn_address(const struct places *places, const struct tunnel_options *opt
 	if (error == -ENOENT && !further)
 		error = dotenv_address(places, address);
 	if (error != 0)
-		say(GL_LOG_ERROR,
+		say(log, GL_LOG_ERROR,
 			"the VPN address is %s; give %s, or set MITIGATOR_VPN_ADDRESS "
 			"in the environment or in %s",
 			error == -E2BIG ? "too long" : "not known",
@@ -128,13 +129,13 @@ parse_cpu_list(const char *list, cpu_set_t *cpus)
 }
 
 int
-places_cpus(const char *list, cpu_set_t *cpus)
+places_cpus(const char *list, cpu_set_t *cpus, const struct gl_log *log)
 {
 	cpu_set_t allowed;
 	int last = -1;
 
 	if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0) {
-		say(GL_LOG_ERROR, "cannot read the CPU affinity: %s", strerror(errno));
+		say(log, GL_LOG_ERROR, "cannot read the CPU affinity: %s", strerror(errno));
 		return -EINVAL;
 	}
 	if (list == NULL) {
@@ -146,12 +147,12 @@ places_cpus(const char *list, cpu_set_t *cpus)
 		return 0;
 	}
 	if (parse_cpu_list(list, cpus) != 0) {
-		say(GL_LOG_ERROR, "--lanes \"%s\" is not a list of CPUs such as 2-3,10", list);
+		say(log, GL_LOG_ERROR, "--lanes \"%s\" is not a list of CPUs such as 2-3,10", list);
 		return -EINVAL;
 	}
 	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
 		if (CPU_ISSET(cpu, cpus) && !CPU_ISSET(cpu, &allowed)) {
-			say(GL_LOG_ERROR,
+			say(log, GL_LOG_ERROR,
 				"--lanes names CPU %d, which this process may not use "
 				"(not there, or outside its cpuset)",
 				cpu);

@@ -19,23 +19,25 @@ struct places {
 	char dotenv[PATH_MAX];
 };
 
-/* places_find decides on the files. Returns 0, or -ENAMETOOLONG having said so. */
-int places_find(struct places *places, const struct tunnel_options *options)
-	__attribute__((warn_unused_result));
+/* places_find decides on the files. Returns 0, or -ENAMETOOLONG having said to `log` so. */
+int places_find(struct places *places, const struct tunnel_options *options,
+	const struct gl_log *log) __attribute__((warn_unused_result));
 
 /*
  * places_vpn_address finds our address in the VPN: as given, else in the environment, else in .env.
  * The environment is one for all tunnels, so for a `further` one its own .env goes before. Returns
- * 0, or -ENOENT or -E2BIG having said where it was looked for.
+ * 0, or -ENOENT or -E2BIG having said to `log` where it was looked for.
  */
 int places_vpn_address(const struct places *places, const struct tunnel_options *options,
-	bool further, char address[PLACES_VPN_ADDRESS_MAX]) __attribute__((warn_unused_result));
+	bool further, char address[PLACES_VPN_ADDRESS_MAX], const struct gl_log *log)
+	__attribute__((warn_unused_result));
 
 /*
  * places_cpus reads a list such as "2-3,10" into *cpus. Each must be one that this process may use.
- * NULL gives the last of those. Returns 0, or -EINVAL having said what is wrong.
+ * NULL gives the last of those. Returns 0, or -EINVAL having said to `log` what is wrong.
  */
-int places_cpus(const char *list, cpu_set_t *cpus) __attribute__((warn_unused_result));
+int places_cpus(const char *list, cpu_set_t *cpus, const struct gl_log *log)
+	__attribute__((warn_unused_result));
 
 /* places_isolated tells whether the kernel keeps all of `cpus` free for us (isolcpus). */
 bool places_isolated(const cpu_set_t *cpus);

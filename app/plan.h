@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "client.h"
 #include "guardlane.h"
 #include "options.h"
 #include "places.h"
@@ -22,10 +23,11 @@ struct plan_tunnel {
 };
 
 struct plan {
-	struct gl_log log;
+	struct gl_log log; /* what the gateway says once it runs */
 	struct plan_tunnel tunnels[OPTIONS_TUNNELS_MAX];
 	unsigned tunnel_count; /* those with a peer table; 0: clustering is off */
-	char underlay[64];
+	char underlay[64]; /* "": not found yet */
+	char control[CLIENT_PATH_MAX]; /* the control socket */
 	const char *underlay_interface;
 	const char *aead;
 	cpu_set_t cpus;
@@ -35,17 +37,28 @@ struct plan {
 };
 
 /*
- * plan_make decides everything, and loads the files. Tunnels without a peer table are said so and
- * left out; two that have the same host device, VPN address or UDP port are an error. Returns 0, or
- * a negative errno having said what is wrong. plan_fini wipes and frees the configurations, also
- * after an error, and any number of times.
+ * plan_make decides everything but an underlay that is not given, and loads the files; what there
+ * is to say goes to `log`. Tunnels without a peer table are said so and left out; two that have the
+ * same host device, VPN address or UDP port are an error. Returns 0, or a negative errno having
+ * said what is wrong. plan_fini wipes and frees the configurations, also after an error, and any
+ * number of times.
  */
-int plan_make(struct plan *plan, const struct options *options) __attribute__((warn_unused_result));
+int plan_make(struct plan *plan, const struct options *options, const struct gl_log *log)
+	__attribute__((warn_unused_result));
 void plan_fini(struct plan *plan);
 
 /* plan_listen_port returns the UDP port that the tunnel will have. */
 uint16_t plan_listen_port(const struct plan_tunnel *tunnel);
 
-/* plan_say writes a line to the plan's log, in the library's own form. */
-void plan_say(const struct plan *plan, enum gl_log_level level, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+/* plan_settings returns what the library is told of a tunnel. */
+struct gl_tunnel_settings plan_settings(const struct plan_tunnel *tunnel);
+
+/* plan_say_tunnels says which tunnels the plan has, a line each. */
+void plan_say_tunnels(const struct plan *plan, const struct gl_log *log);
+
+/*
+ * plan_find_underlay decides on the underlay if nobody has: the interface of the kernel's route to
+ * the first peer. Returns 0, or a negative errno having said what to do.
+ */
+int plan_find_underlay(struct plan *plan, const struct gl_log *log)
+	__attribute__((warn_unused_result));

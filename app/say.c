@@ -1,40 +1,37 @@
 /*
- * What the program says.
+ * Formatting lines.
  * On the packet's way: nowhere.
- * Threads: any but lanes.
+ * Threads: any.
  */
 #include "say.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 
-/* Of a thread: what others say meanwhile is no answer to whoever asked this one. */
-static _Thread_local const struct gl_log *heard_by;
-
 void
-say_listen(const struct gl_log *listener)
-{
-	heard_by = listener;
-}
-
-void
-say_write(void *context, enum gl_log_level level, const char *line)
-{
-	static const char *const names[] = {"error", "warning", "info", "debug"};
-
-	fprintf(stderr, "guardlane: %s: %s\n", names[level], line);
-	if (heard_by != NULL && level <= heard_by->level)
-		heard_by->write(heard_by->context, level, line);
-}
-
-void
-say(enum gl_log_level level, const char *format, ...)
+say(const struct gl_log *log, enum gl_log_level level, const char *format, ...)
 {
 	char line[1024];
 	va_list arguments;
 
+	if (level > log->level)
+		return;
 	va_start(arguments, format);
 	vsnprintf(line, sizeof(line), format, arguments);
 	va_end(arguments);
-	say_write(NULL, level, line);
+	log->write(log->context, level, line);
+}
+
+static void
+write_stderr(void *context, enum gl_log_level level, const char *line)
+{
+	static const char *const names[] = {"error", "warning", "info", "debug"};
+
+	fprintf(stderr, "guardlane: %s: %s\n", names[level], line);
+}
+
+struct gl_log
+say_stderr(enum gl_log_level level)
+{
+	return (struct gl_log){.level = level, .write = write_stderr};
 }

@@ -2,6 +2,7 @@
  * The plan of several tunnels: whose address comes from where, and what no two of them may share.
  */
 #include "plan.h"
+#include "say.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -83,9 +84,10 @@ static const struct options two = {
 static void
 assert_addresses(const struct options *options, const char *first, const char *second)
 {
+	const struct gl_log log = say_stderr(GL_LOG_ERROR);
 	struct plan plan;
 
-	assert_int_equal(plan_make(&plan, options), 0);
+	assert_int_equal(plan_make(&plan, options, &log), 0);
 	assert_int_equal(plan.tunnel_count, 2);
 	assert_string_equal(plan.tunnels[0].vpn_address, first);
 	assert_string_equal(plan.tunnels[1].vpn_address, second);
@@ -96,6 +98,7 @@ assert_addresses(const struct options *options, const char *first, const char *s
 static void
 assert_refused(const struct options *options, int wanted, const char *words)
 {
+	const struct gl_log log = say_stderr(GL_LOG_ERROR);
 	const int saved = dup(STDERR_FILENO);
 	FILE *file = tmpfile();
 	char text[1024];
@@ -105,7 +108,7 @@ assert_refused(const struct options *options, int wanted, const char *words)
 
 	assert_non_null(file);
 	assert_true(dup2(fileno(file), STDERR_FILENO) >= 0);
-	error = plan_make(&plan, options);
+	error = plan_make(&plan, options, &log);
 	plan_fini(&plan);
 	assert_true(dup2(saved, STDERR_FILENO) >= 0);
 	close(saved);
@@ -198,6 +201,7 @@ no_two_tunnels_may_have_the_same_port(void **state)
 static void
 hugepages_are_auto_or_no(void **state)
 {
+	const struct gl_log log = say_stderr(GL_LOG_ERROR);
 	struct options options = two;
 	struct plan plan;
 
@@ -206,7 +210,7 @@ hugepages_are_auto_or_no(void **state)
 		static const char *const words[] = {NULL, "auto", "no"};
 
 		options.hugepages = words[i];
-		assert_int_equal(plan_make(&plan, &options), 0);
+		assert_int_equal(plan_make(&plan, &options, &log), 0);
 		assert_int_equal(plan.hugepages, i < 2);
 		plan_fini(&plan);
 	}

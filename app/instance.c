@@ -1,0 +1,257 @@
+/*
+ * Running a plan.
+ * On the packet's way: nowhere.
+ * Threads: main; lanes run on EAL's lcores.
+ */
+#include "instance.h"
+
+#include "eal.h"
+#include "places.h"
+#include "say.h"
+
+#include <rte_launch.h>
+#include <rte_lcore.h>
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct instance {
+	const struct options *options;
+	const struct gl_log *heard_by; /* while main starts a gateway: who asked for it */
+	pthread_t main;
+	struct plan plan;
+	struct gl_gateway *gateway;
+	unsigned generation;
+	/* EAL can be started once in a process, whether that succeeds or not. */
+	enum { EAL_NOT_STARTED, EAL_STARTED, EAL_FAILED } eal;
+	cpu_set_t eal_cpus;
+	unsigned eal_memory_mib;
+};
+
+static int
+lane_main(void *gateway)
+{
+	/* Lcore 0 is the main one. */
+	gl_lane_run(gateway, rte_lcore_id() - 1);
+	return 0;
+}
+
+static int
+start_eal(struct instance *instance, const struct gl_log *log)
+{
+	const struct plan *plan = &instance->plan;
+	const unsigned long free_mib = places_hugepages_mib();
+	const bool hugepages = plan->hugepages && free_mib >= plan->memory_mib;
+	int error;
+
+	if (instance->eal == EAL_FAILED) {
+		say(log, GL_LOG_ERROR,
+			"DPDK has failed to start before, and has one try in a process: start the "
+			"container anew (docker-compose up -d --force-recreate gateway)");
+		return -EBUSY;
+	}
+	if (plan->hugepages && !hugepages)
+		say(log, GL_LOG_WARNING,
+			"%lu MiB of hugepages are free, %u are wanted: running without, which is "
+			"slower; reserve some by sysctl vm.nr_hugepages=%u",
+			free_mib, plan->memory_mib, plan->memory_mib / 2);
+	error = eal_start(&plan->cpus, plan->memory_mib, hugepages, log);
+	instance->eal = error == 0 ? EAL_STARTED : EAL_FAILED;
+	instance->eal_cpus = plan->cpus;
+	instance->eal_memory_mib = plan->memory_mib;
+	return error;
+}
+
+static int
+add_tunnels(struct instance *instance)
+{
+	int error = 0;
+
+	for (unsigned i = 0; i < instance->plan.tunnel_count && error == 0; i++) {
+		const struct gl_tunnel_settings settings =
+			plan_settings(&instance->plan.tunnels[i]);
+
+		error = gl_gateway_add_tunnel(instance->gateway, &settings);
+	}
+	return error;
+}
+
+/* Lanes that have started return after gl_gateway_stop(). */
+static int
+launch_lanes(struct instance *instance, const struct gl_log *log)
+{
+	unsigned lcore;
+
+	RTE_LCORE_FOREACH_WORKER (lcore) {
+		int error = rte_eal_remote_launch(lane_main, instance->gateway, lcore);
+
+		if (error == 0)
+			continue;
+		say(log, GL_LOG_ERROR, "cannot start lane %u: %s", lcore - 1, strerror(-error));
+		return error;
+	}
+	return 0;
+}
+
+static void
+say_ready(const struct plan *plan, const struct gl_log *log)
+{
+	plan_say_tunnels(plan, log);
+	say(log, GL_LOG_INFO, "ready: underlay %s, %d %s lane%s", plan->underlay,
+		CPU_COUNT(&plan->cpus), plan->busy ? "busy" : "adaptive",
+		CPU_COUNT(&plan->cpus) == 1 ? "" : "s");
+}
+
+/* What is wrong with a gateway that does not start is for whoever asked; its threads' lines not. */
+static void
+write_log(void *context, enum gl_log_level level, const char *line)
+{
+	const struct instance *instance = context;
+	const struct gl_log *log = &instance->plan.log;
+
+	if (pthread_equal(pthread_self(), instance->main) && instance->heard_by != NULL)
+		log = instance->heard_by;
+	log->write(log->context, level, line);
+}
+
+static void
+stop_gateway(struct instance *instance)
+{
+	if (instance->gateway == NULL)
+		return;
+	gl_gateway_stop(instance->gateway);
+	rte_eal_mp_wait_lcore();
+	gl_gateway_destroy(instance->gateway);
+	instance->gateway = NULL;
+}
+
+static int
+start_gateway(struct instance *instance, const struct gl_log *log)
+{
+	const struct plan *plan = &instance->plan;
+	int error = gl_gateway_create(
+		&(const struct gl_gateway_settings){
+			.underlay = plan->underlay,
+			.underlay_interface = plan->underlay_interface,
+			.lane_count = (unsigned)CPU_COUNT(&plan->cpus),
+			.busy = plan->busy,
+			.memory_mib = plan->memory_mib,
+			.aead = plan->aead,
+			.log =
+				{
+					.level = plan->log.level,
+					.write = write_log,
+					.context = instance,
+				},
+		},
+		&instance->gateway);
+
+	if (error == 0)
+		error = add_tunnels(instance);
+	if (error == 0)
+		error = gl_gateway_start(instance->gateway);
+	if (error == 0)
+		error = launch_lanes(instance, log);
+	if (error == 0)
+		say_ready(plan, log);
+	else
+		stop_gateway(instance);
+	return error;
+}
+
+int
+instance_start(struct instance *instance, const struct gl_log *log)
+{
+	struct plan *plan = &instance->plan;
+	int error = 0;
+
+	if (plan->tunnel_count == 0)
+		return 0;
+	error = plan_find_underlay(plan, log);
+	if (error == 0 && instance->eal != EAL_STARTED)
+		error = start_eal(instance, log);
+	if (error == 0) {
+		plan->cpus = instance->eal_cpus;
+		plan->memory_mib = instance->eal_memory_mib;
+		instance->heard_by = log;
+		error = start_gateway(instance, log);
+		instance->heard_by = NULL;
+	}
+	/* From now on the keys are in the gateway's locked memory only. */
+	plan_fini(plan);
+	return error;
+}
+
+int
+instance_replace(struct instance *instance, struct plan *plan, const struct gl_log *log)
+{
+	int error;
+
+	stop_gateway(instance);
+	plan_fini(&instance->plan);
+	instance->plan = *plan;
+	error = instance_start(instance, log);
+	*plan = (struct plan){.tunnel_count = 0};
+	instance->generation++;
+	return error;
+}
+
+int
+instance_create(const struct options *options, const struct gl_log *log, struct instance **instance)
+{
+	struct instance *created = calloc(1, sizeof(*created));
+	int error;
+
+	if (created == NULL) {
+		say(log, GL_LOG_ERROR, "no memory for an instance");
+		return -ENOMEM;
+	}
+	created->options = options;
+	created->generation = 1;
+	created->main = pthread_self();
+	error = plan_make(&created->plan, options, log);
+	if (error != 0) {
+		instance_destroy(created);
+		return error;
+	}
+	*instance = created;
+	return 0;
+}
+
+void
+instance_destroy(struct instance *instance)
+{
+	if (instance == NULL)
+		return;
+	stop_gateway(instance);
+	if (instance->eal == EAL_STARTED)
+		eal_stop();
+	plan_fini(&instance->plan);
+	free(instance);
+}
+
+struct gl_gateway *
+instance_gateway(const struct instance *instance)
+{
+	return instance->gateway;
+}
+
+const struct plan *
+instance_plan(const struct instance *instance)
+{
+	return &instance->plan;
+}
+
+const struct options *
+instance_options(const struct instance *instance)
+{
+	return instance->options;
+}
+
+unsigned
+instance_generation(const struct instance *instance)
+{
+	return instance->generation;
+}
