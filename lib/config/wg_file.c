@@ -6,12 +6,10 @@
 #include "config/wg_file.h"
 
 #include "base/address.h"
+#include "base/nearest.h"
 
 #include <string.h>
 #include <strings.h>
-
-/* No name here is longer; a longer text is unlike them all. */
-#define NAME_MAX_LEN 19
 
 static const struct wg_name names[] = {
 	{"PrivateKey", WG_SECTION_INTERFACE, WG_PRIVATE_KEY},
@@ -113,70 +111,19 @@ table_find(const struct wg_name *table, size_t count, const char *text)
 	return NULL;
 }
 
-static char
-lower(char c)
-{
-	return (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-}
-
-/*
- * How many characters to insert, remove, change or swap with their neighbour: the three rows of the
- * table of distances between the beginnings that the next row needs.
- */
-static unsigned
-distance(const char *a, const char *b)
-{
-	unsigned rows[3][NAME_MAX_LEN + 2] = {0};
-	unsigned *before = rows[0], *last = rows[1], *row = rows[2];
-	size_t a_len = strlen(a), b_len = strlen(b);
-
-	for (unsigned j = 0; j <= b_len; j++)
-		last[j] = j;
-	for (unsigned i = 1; i <= a_len; i++) {
-		unsigned *spare = before;
-
-		row[0] = i;
-		for (unsigned j = 1; j <= b_len; j++) {
-			unsigned best = last[j - 1] + (lower(a[i - 1]) != lower(b[j - 1]));
-
-			if (last[j] + 1 < best)
-				best = last[j] + 1;
-			if (row[j - 1] + 1 < best)
-				best = row[j - 1] + 1;
-			if (i > 1 && j > 1 && lower(a[i - 1]) == lower(b[j - 2]) &&
-				lower(a[i - 2]) == lower(b[j - 1]) && before[j - 2] + 1 < best)
-				best = before[j - 2] + 1;
-			row[j] = best;
-		}
-		before = last;
-		last = row;
-		row = spare;
-	}
-	return last[b_len];
-}
-
-/* Up to a third of the name may be wrong: beyond that, likeness is chance. */
+/* A text of other characters than letters is no mistyped name. */
 static const char *
 table_nearest(const struct wg_name *table, size_t count, const char *text)
 {
-	const char *nearest = NULL;
-	unsigned best = NAME_MAX_LEN;
+	struct nearest nearest = nearest_to(text);
 
-	if (strlen(text) > NAME_MAX_LEN + 1)
-		return NULL;
 	for (const char *c = text; *c; c++) {
-		if (lower(*c) < 'a' || lower(*c) > 'z')
+		if ((*c < 'A' || *c > 'Z') && (*c < 'a' || *c > 'z'))
 			return NULL;
 	}
-	for (size_t i = 0; i < count; i++) {
-		unsigned far = distance(text, table[i].text);
-
-		if (far < best && (size_t)3 * far <= strlen(table[i].text)) {
-			best = far;
-			nearest = table[i].text;
-		}
-	}
-	return nearest;
+	for (size_t i = 0; i < count; i++)
+		nearest_offer(&nearest, table[i].text);
+	return nearest.name;
 }
 
 const struct wg_name *
@@ -201,6 +148,12 @@ const char *
 wg_section_nearest(const char *text)
 {
 	return table_nearest(sections, COUNT_OF(sections), text);
+}
+
+static char
+lower(char c)
+{
+	return (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
 }
 
 /* The value of a digit of either base, or 16. */
