@@ -159,7 +159,8 @@ plan_tunnel(struct plan *plan, const struct tunnel_options *options, bool furthe
 		return error;
 	tunnel->host = options->host != NULL ? options->host : "tun:wg0";
 	tunnel->config =
-		gl_config_load(tunnel->places.private_conf, tunnel->places.public_conf, log);
+	tunnel->config = gl_config_load(
+		tunnel->places.private_conf, tunnel->places.public_conf, false, log);
 	if (tunnel->config == NULL)
 		return -EINVAL;
 	if (!gl_config_clustering(tunnel->config)) {

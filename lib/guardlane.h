@@ -53,6 +53,12 @@ struct gl_log {
 	void *context;
 };
 
+/*
+ * gl_nearest returns which of `names` a mistyped `text` was probably meant to be, or NULL if it is
+ * like none of them.
+ */
+const char *gl_nearest(const char *text, const char *const names[], size_t count);
+
 /* --- The operator's two files ---------------------------------------------------------------- */
 
 /* A configuration: immutable, checked whole. Holds secrets. */
@@ -61,11 +67,12 @@ struct gl_config;
 /*
  * gl_config_load reads the private and the public file (wg(8)'s grammar; section headers may be
  * missing; the instance's own entry is skipped). Everything that is wrong in either is said to the
- * log, as "file:line: error: what is wrong, and what to do"; warnings too. Returns NULL if there
- * was any error.
+ * log, as "file:line: error: what is wrong, and what to do"; warnings too. A private file that
+ * others can write is an error, one that they can read a warning, or with `strict_permissions` an
+ * error. Returns NULL if there was any error.
  */
-struct gl_config *
-gl_config_load(const char *private_path, const char *public_path, const struct gl_log *log);
+struct gl_config *gl_config_load(const char *private_path, const char *public_path,
+	bool strict_permissions, const struct gl_log *log);
 
 /* gl_config_destroy wipes and frees it. NULL is ignored. */
 void gl_config_destroy(struct gl_config *config);

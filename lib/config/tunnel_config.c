@@ -49,14 +49,17 @@ report_unreadable(struct report *report, const char *path, int rc)
 
 /* Group members are trusted to write, since a umask of 002 is common, but told of. */
 static void
-check_private_mode(struct report *report, const char *path, unsigned mode)
+check_private_mode(const struct tunnel_parse *parse, const char *path, unsigned mode)
 {
+	const enum report_severity severity =
+		parse->strict_permissions ? REPORT_ERROR : REPORT_WARNING;
+
 	if (mode & S_IWOTH)
-		report_add(report, REPORT_ERROR, path, 0,
+		report_add(parse->report, REPORT_ERROR, path, 0,
 			"holds the PrivateKey, and others can write it (mode %04o); chmod 600 %s",
 			mode, path);
 	else if (mode & (S_IRWXG | S_IRWXO))
-		report_add(report, REPORT_WARNING, path, 0,
+		report_add(parse->report, severity, path, 0,
 			"holds the PrivateKey, and others can read it (mode %04o); chmod 600 %s",
 			mode, path);
 }
@@ -78,7 +81,7 @@ read_file(struct tunnel_parse *parse, const char *path)
 			"the file (cp NEW FILE)");
 	tunnel_parse_file(parse, path, &file);
 	if (parse->has_private_key)
-		check_private_mode(parse->report, path, file.mode);
+		check_private_mode(parse, path, file.mode);
 	text_file_wipe(&file);
 	return 0;
 }
@@ -332,10 +335,15 @@ load(struct tunnel_parse *parse)
 }
 
 struct tunnel_config *
-tunnel_config_load(const char *private_path, const char *public_path, struct report *report)
+tunnel_config_load(const char *private_path, const char *public_path, bool strict_permissions,
+	struct report *report)
 {
 	struct tunnel_config *config = calloc(1, sizeof(*config));
-	struct tunnel_parse parse = {.config = config, .report = report};
+	struct tunnel_parse parse = {
+		.config = config,
+		.report = report,
+		.strict_permissions = strict_permissions,
+	};
 	size_t errors = report->errors;
 
 	if (config) {

@@ -59,8 +59,9 @@ struct tunnel_config {
  * caller. A directory in a file's place, an unreadable file, and a private file that is missing
  * while the table is there are errors that say what to do. Permissions of the file that holds
  * the private key: readable by others, or open to its group, is a warning with the chmod command,
- * writable by others an error. A file that has been replaced on the host, so that a bind mount
- * still shows the old one, is a warning that says how to get at the new one.
+ * or with `strict_permissions` an error; writable by others always is one. A file that has been
+ * replaced on the host, so that a bind mount still shows the old one, is a warning that says how to
+ * get at the new one.
  *
  * Grammar: wg(8)'s. Blanks inside a line are ignored, # starts a comment, names are
  * case-insensitive. Section headers may be missing: ListenPort, PrivateKey and FwMark then mean
@@ -81,7 +82,7 @@ struct tunnel_config {
  * a piece of a key.
  */
 struct tunnel_config *tunnel_config_load(const char *private_path, const char *public_path,
-	struct report *report) __attribute__((warn_unused_result));
+	bool strict_permissions, struct report *report) __attribute__((warn_unused_result));
 
 /* tunnel_config_destroy wipes and frees it. NULL is ignored. */
 void tunnel_config_destroy(struct tunnel_config *config);

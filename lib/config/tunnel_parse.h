@@ -27,6 +27,7 @@ struct tunnel_claim {
 struct tunnel_parse {
 	struct tunnel_config *config;
 	struct report *report;
+	bool strict_permissions;
 	struct tunnel_claim *claims; /* of all peers, in file order; the caller frees them */
 	size_t claim_count, claim_room, peer_room;
 	bool no_memory;

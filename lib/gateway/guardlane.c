@@ -5,6 +5,7 @@
  */
 #include "gateway/library.h"
 
+#include "base/nearest.h"
 #include "config/dotenv.h"
 
 #include <rte_errno.h>
@@ -44,6 +45,16 @@ gl_version(void)
 	return GUARDLANE_VERSION;
 }
 
+const char *
+gl_nearest(const char *text, const char *const names[], size_t count)
+{
+	struct nearest nearest = nearest_to(text);
+
+	for (size_t i = 0; i < count; i++)
+		nearest_offer(&nearest, names[i]);
+	return nearest.name;
+}
+
 static void
 write_to_sink(void *context, enum log_level level, const char *line)
 {
@@ -63,7 +74,8 @@ library_log(const struct gl_log *sink)
 }
 
 struct gl_config *
-gl_config_load(const char *private_path, const char *public_path, const struct gl_log *log)
+gl_config_load(const char *private_path, const char *public_path, bool strict_permissions,
+	const struct gl_log *log)
 {
 	const struct log inner = library_log(log);
 	struct gl_config *loaded = calloc(1, sizeof(*loaded));
@@ -74,7 +86,7 @@ gl_config_load(const char *private_path, const char *public_path, const struct g
 		log_error(&inner, "no memory for a configuration");
 		return NULL;
 	}
-	loaded->config = tunnel_config_load(private_path, public_path, &report);
+	loaded->config = tunnel_config_load(private_path, public_path, strict_permissions, &report);
 	for (size_t i = 0; i < report.count; i++)
 		log_write(&inner,
 			report.entries[i].severity == REPORT_ERROR ? LOG_LEVEL_ERROR

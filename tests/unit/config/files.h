@@ -91,7 +91,7 @@ load_expecting(const char *messages)
 {
 	static char text[1 << 20];
 	struct report report = {0};
-	struct tunnel_config *config = tunnel_config_load(PRIVATE, PUBLIC, &report);
+	struct tunnel_config *config = tunnel_config_load(PRIVATE, PUBLIC, false, &report);
 
 	report_text(&report, text, sizeof(text));
 	assert_string_equal(text, messages);

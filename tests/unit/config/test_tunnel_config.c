@@ -282,6 +282,31 @@ permissions_of_the_private_key(void **state)
 	write_text(PUBLIC, NULL);
 }
 
+/* What is a warning else. */
+static void
+strict_permissions_of_the_private_key(void **state)
+{
+	char text[256];
+	struct report report = {0};
+	struct tunnel_config *config;
+
+	write_text(PRIVATE, A_PRIVATE_FILE);
+	write_text(PUBLIC, PEER_2);
+	config = tunnel_config_load(PRIVATE, PUBLIC, true, &report);
+	assert_non_null(config);
+	assert_int_equal(report.count, 0);
+	tunnel_config_destroy(config);
+	assert_int_equal(chmod(PRIVATE, 0640), 0);
+	assert_null(tunnel_config_load(PRIVATE, PUBLIC, true, &report));
+	report_text(&report, text, sizeof(text));
+	assert_string_equal(text,
+		PRIVATE ": error: holds the PrivateKey, and others can read it (mode 0640); "
+			"chmod 600 " PRIVATE "\n");
+	report_fini(&report);
+	write_text(PRIVATE, NULL);
+	write_text(PUBLIC, NULL);
+}
+
 /* The key in the other file: its permissions count then, and it should not be there. */
 static void
 private_key_in_the_public_file(void **state)
@@ -310,7 +335,7 @@ one_file_may_be_both(void **state)
 	struct tunnel_config *config;
 
 	write_text(PRIVATE, A_PRIVATE_FILE PEER_2);
-	config = tunnel_config_load(PRIVATE, PRIVATE, &report);
+	config = tunnel_config_load(PRIVATE, PRIVATE, false, &report);
 	assert_int_equal(report.count, 0);
 	assert_int_equal(config->peer_count, 1);
 	assert_key(config->public_key, OWN_PUBLIC);
@@ -345,7 +370,7 @@ a_replaced_file_is_told_of(void **state)
 	fd = open(PUBLIC, O_RDONLY | O_CLOEXEC);
 	(void)unlink(PUBLIC);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	config = tunnel_config_load(PRIVATE, path, &report);
+	config = tunnel_config_load(PRIVATE, path, false, &report);
 	assert_non_null(config);
 	assert_int_equal(config->peer_count, 1);
 	assert_int_equal(report.count, 1);
@@ -401,7 +426,7 @@ earlier_errors_do_not_count(void **state)
 	write_text(PRIVATE, A_PRIVATE_FILE);
 	write_text(PUBLIC, PEER_2);
 	report_add(&report, REPORT_ERROR, NULL, 0, "an earlier one");
-	config = tunnel_config_load(PRIVATE, PUBLIC, &report);
+	config = tunnel_config_load(PRIVATE, PUBLIC, false, &report);
 	assert_non_null(config);
 	tunnel_config_destroy(config);
 	report_fini(&report);
@@ -525,6 +550,7 @@ main(void)
 		cmocka_unit_test(symbolic_links_are_followed),
 		cmocka_unit_test(unreadable_files),
 		cmocka_unit_test(permissions_of_the_private_key),
+		cmocka_unit_test(strict_permissions_of_the_private_key),
 		cmocka_unit_test(private_key_in_the_public_file),
 		cmocka_unit_test(one_file_may_be_both),
 		cmocka_unit_test(peers_in_both_files),

@@ -155,7 +155,7 @@ messages_hold_no_secret(void **state)
 			snprintf(line, sizeof(line), forms[i], piece);
 			snprintf(file, sizeof(file), PEER_2 "%s", line);
 			write_text(PUBLIC, file);
-			tunnel_config_destroy(tunnel_config_load(PRIVATE, PUBLIC, &report));
+			tunnel_config_destroy(tunnel_config_load(PRIVATE, PUBLIC, false, &report));
 			report_text(&report, text, sizeof(text));
 			assert_true(report.count > 0);
 			/* No four characters of it in a row. */
@@ -470,7 +470,7 @@ large_things(void **state)
 	for (size_t i = 1; i < len; i += 2)
 		text[i] = '\n';
 	write_text(PUBLIC, text);
-	assert_null(tunnel_config_load(PRIVATE, PUBLIC, &report));
+	assert_null(tunnel_config_load(PRIVATE, PUBLIC, false, &report));
 	assert_int_equal(report.errors, 1001);
 	assert_int_equal(report.entries[1000].line, 1000);
 	assert_string_equal(report.entries[1000].text, "too many errors; the rest was not read");
@@ -480,7 +480,7 @@ large_things(void **state)
 	for (unsigned i = 0; i < 5000; i++)
 		strcat(text, "AllowedIPs=10.8.3.2/24\n");
 	write_text(PUBLIC, text);
-	config = tunnel_config_load(PRIVATE, PUBLIC, &report);
+	config = tunnel_config_load(PRIVATE, PUBLIC, false, &report);
 	assert_non_null(config);
 	assert_int_equal(report.count, 1001);
 	assert_string_equal(report.entries[1000].text, "4000 more warnings not shown");

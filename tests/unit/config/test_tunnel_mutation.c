@@ -119,7 +119,7 @@ random_changes(void **state)
 
 		write_mutated(&random, PUBLIC, public_file, times);
 		write_mutated(&random, PRIVATE, private_file, round % 4 ? 0 : times);
-		config = tunnel_config_load(PRIVATE, PUBLIC, &report);
+		config = tunnel_config_load(PRIVATE, PUBLIC, false, &report);
 		if (config)
 			check_accepted(config);
 		assert_int_equal(config == NULL, report.errors > 0);
@@ -148,7 +148,7 @@ every_beginning(void **state)
 
 		write_bytes(PUBLIC, public_file, len, 0600);
 		write_text(PRIVATE, private_file);
-		config = tunnel_config_load(PRIVATE, PUBLIC, &report);
+		config = tunnel_config_load(PRIVATE, PUBLIC, false, &report);
 		if (config)
 			check_accepted(config);
 		assert_int_equal(config == NULL, report.errors > 0);
