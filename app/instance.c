@@ -18,7 +18,7 @@
 #include <string.h>
 
 struct instance {
-	const struct options *options;
+	struct settings settings;
 	const struct gl_log *heard_by; /* while main starts a gateway: who asked for it */
 	pthread_t main;
 	struct plan plan;
@@ -185,13 +185,17 @@ instance_start(struct instance *instance, const struct gl_log *log)
 }
 
 int
-instance_replace(struct instance *instance, struct plan *plan, const struct gl_log *log)
+instance_replace(struct instance *instance, struct plan *plan, struct settings *settings,
+	const struct gl_log *log)
 {
 	int error;
 
 	stop_gateway(instance);
 	plan_fini(&instance->plan);
+	settings_fini(&instance->settings);
+	instance->settings = *settings;
 	instance->plan = *plan;
+	*settings = (struct settings){.tunnel_count = 0};
 	error = instance_start(instance, log);
 	*plan = (struct plan){.tunnel_count = 0};
 	instance->generation++;
@@ -199,19 +203,21 @@ instance_replace(struct instance *instance, struct plan *plan, const struct gl_l
 }
 
 int
-instance_create(const struct options *options, const struct gl_log *log, struct instance **instance)
+instance_create(struct settings *settings, const struct gl_log *log, struct instance **instance)
 {
 	struct instance *created = calloc(1, sizeof(*created));
 	int error;
 
 	if (created == NULL) {
 		say(log, GL_LOG_ERROR, "no memory for an instance");
+		settings_fini(settings);
 		return -ENOMEM;
 	}
-	created->options = options;
+	created->settings = *settings;
+	*settings = (struct settings){.tunnel_count = 0};
 	created->generation = 1;
 	created->main = pthread_self();
-	error = plan_make(&created->plan, options, log);
+	error = plan_make(&created->plan, &created->settings, log);
 	if (error != 0) {
 		instance_destroy(created);
 		return error;
@@ -229,6 +235,7 @@ instance_destroy(struct instance *instance)
 	if (instance->eal == EAL_STARTED)
 		eal_stop();
 	plan_fini(&instance->plan);
+	settings_fini(&instance->settings);
 	free(instance);
 }
 
@@ -244,10 +251,10 @@ instance_plan(const struct instance *instance)
 	return &instance->plan;
 }
 
-const struct options *
-instance_options(const struct instance *instance)
+const struct settings *
+instance_settings(const struct instance *instance)
 {
-	return instance->options;
+	return &instance->settings;
 }
 
 unsigned

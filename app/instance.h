@@ -7,17 +7,17 @@
 #pragma once
 
 #include "guardlane.h"
-#include "options.h"
 #include "plan.h"
+#include "settings.h"
 
 struct instance;
 
 /*
- * instance_create plans what the options say, which must outlive it; nothing runs yet. Returns 0,
- * or a negative errno having said to `log` what is wrong.
+ * instance_create plans what the settings say, which it takes over, also on failure; nothing runs
+ * yet. Returns 0, or a negative errno having said to `log` what is wrong.
  */
-int instance_create(const struct options *options, const struct gl_log *log,
-	struct instance **instance) __attribute__((warn_unused_result));
+int instance_create(struct settings *settings, const struct gl_log *log, struct instance **instance)
+	__attribute__((warn_unused_result));
 
 /* instance_destroy ends the gateway and gives back what EAL took. NULL is ignored. */
 void instance_destroy(struct instance *instance);
@@ -30,19 +30,19 @@ int instance_start(struct instance *instance, const struct gl_log *log)
 	__attribute__((warn_unused_result));
 
 /*
- * instance_replace ends what runs, and runs `plan` instead, which it takes over. Lanes and memory
- * stay those that EAL was started with. Returns 0, or a negative errno having said why to `log`:
- * then nothing runs.
+ * instance_replace ends what runs, and runs `plan` instead, which it takes over together with the
+ * settings that it was made of. Lanes and memory stay those that EAL was started with. Returns 0,
+ * or a negative errno having said why to `log`: then nothing runs.
  */
-int instance_replace(struct instance *instance, struct plan *plan, const struct gl_log *log)
-	__attribute__((warn_unused_result));
+int instance_replace(struct instance *instance, struct plan *plan, struct settings *settings,
+	const struct gl_log *log) __attribute__((warn_unused_result));
 
 /* NULL while clustering is off. */
 struct gl_gateway *instance_gateway(const struct instance *instance);
 
 /* What is in force. */
 const struct plan *instance_plan(const struct instance *instance);
-const struct options *instance_options(const struct instance *instance);
+const struct settings *instance_settings(const struct instance *instance);
 
 /* Configurations applied: 1 after start, 1 more with each reconfigure that changed something. */
 unsigned instance_generation(const struct instance *instance);

@@ -3,55 +3,108 @@
  * On the packet's way: nowhere.
  * Threads: main.
  */
+#include "command.h"
 #include "guardlane.h"
+#include "help.h"
+#include "option.h"
 #include "reconfigure_command.h"
 #include "run.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
-static const struct {
-	const char *name;
-	int (*command)(int argc, char *argv[]);
-	const char *help;
-} commands[] = {
-	{"run", run_command, "carry the VPN until a signal ends it"},
-	{"reconfigure", reconfigure_command, "have the running gateway take over its files"},
+static const struct command commands[] = {
+	{"run", OPTION_OF_RUN, "carries the VPN until a signal ends it", NULL, run_command},
+	{"reconfigure", OPTION_OF_RECONFIGURE, "has the running gateway take over its files",
+		"The settings and both files are loaded anew and checked whole, and what has "
+		"changed is applied; sessions of peers that did not change go on. Each change is "
+		"printed. On any error nothing is changed.",
+		reconfigure_command},
 };
 
-static void
-usage(FILE *out)
+#define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
+
+static const struct command *
+find_command(const char *name)
 {
-	fputs("usage: guardlane COMMAND [OPTION...]\n\n", out);
-	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-		fprintf(out, "  %-12s %s\n", commands[i].name, commands[i].help);
-	fputs("\nguardlane COMMAND --help says more.\n", out);
+	for (size_t i = 0; i < COMMAND_COUNT; i++)
+		if (strcmp(name, commands[i].name) == 0)
+			return &commands[i];
+	return NULL;
+}
+
+static int
+refuse_command(const char *name)
+{
+	const char *names[COMMAND_COUNT];
+	const char *nearest;
+
+	for (size_t i = 0; i < COMMAND_COUNT; i++)
+		names[i] = commands[i].name;
+	nearest = gl_nearest(name, names, COMMAND_COUNT);
+	fprintf(stderr, "guardlane: there is no command \"%s\"%s%s%s\n", name,
+		nearest != NULL ? "; did you mean " : "", nearest != NULL ? nearest : "",
+		nearest != NULL ? "?" : "");
+	if (nearest == NULL)
+		help_program(stderr, commands, COMMAND_COUNT);
+	return 1;
+}
+
+static bool
+is_help(const char *argument)
+{
+	return strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0;
+}
+
+/* `guardlane help [COMMAND]` */
+static int
+help(const char *name)
+{
+	const struct command *command = name != NULL ? find_command(name) : NULL;
+
+	if (name != NULL && command == NULL)
+		return refuse_command(name);
+	if (command != NULL)
+		help_command(stdout, command);
+	else
+		help_program(stdout, commands, COMMAND_COUNT);
+	return 0;
+}
+
+static int
+run(const struct command *command, int argc, char *argv[])
+{
+	for (int i = 1; i < argc; i++) {
+		if (is_help(argv[i]))
+			return help(command->name);
+		if (strcmp(argv[i], "--version") == 0) {
+			puts(gl_version());
+			return 0;
+		}
+	}
+	return command->run(argc, argv);
 }
 
 int
 main(int argc, char *argv[])
 {
 	const char *name = argc > 1 ? argv[1] : NULL;
+	const struct command *command;
 
 	/* Installed under this name too: it is what operators type. */
 	if (argc > 0 && strcmp(basename(argv[0]), "reconfigure") == 0)
-		return reconfigure_command(argc, argv);
+		return run(find_command("reconfigure"), argc, argv);
 	if (name == NULL) {
-		usage(stderr);
+		help_program(stderr, commands, COMMAND_COUNT);
 		return 1;
 	}
-	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
-		usage(stdout);
-		return 0;
-	}
+	if (is_help(name) || strcmp(name, "help") == 0)
+		return help(argc > 2 ? argv[2] : NULL);
 	if (strcmp(name, "--version") == 0) {
 		printf("guardlane %s\n", gl_version());
 		return 0;
 	}
-	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-		if (strcmp(name, commands[i].name) == 0)
-			return commands[i].command(argc - 1, argv + 1);
-	fprintf(stderr, "guardlane: there is no command \"%s\"\n", name);
-	usage(stderr);
-	return 1;
+	command = find_command(name);
+	return command != NULL ? run(command, argc - 1, argv + 1) : refuse_command(name);
 }

@@ -5,173 +5,154 @@
  */
 #include "plan.h"
 
+#include "cpus.h"
+#include "places.h"
 #include "say.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#define MEMORY_DEFAULT_MIB 256
-#define MEMORY_MIN_MIB 64
+/* What is to be planned, of what, and who hears of it. */
+struct planning {
+	struct plan *plan;
+	const struct settings *settings;
+	const struct gl_log *log;
+};
 
-static const char *const level_names[] = {"error", "warning", "info", "debug"};
-
-static int
-parse_number(const struct gl_log *log, const char *option, const char *text, unsigned long most,
-	unsigned long *number)
+static bool
+is_auto(const char *text)
 {
-	char *end;
+	return strcmp(text, "auto") == 0;
+}
 
-	errno = 0;
-	*number = strtoul(text, &end, 10);
-	if (text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0 && *number <= most)
-		return 0;
-	say(log, GL_LOG_ERROR, "--%s \"%s\" is not a number up to %lu", option, text, most);
-	return -EINVAL;
+/* The value, NULL if it is for the library to find out. */
+static const char *
+unless_auto(const char *text)
+{
+	return is_auto(text) ? NULL : text;
 }
 
 static int
-parse_port(const struct gl_log *log, const char *option, const char *text, uint16_t *port)
+plan_lanes(struct planning *planning)
 {
-	unsigned long number = 0;
-	int error = text == NULL ? 0 : parse_number(log, option, text, UINT16_MAX, &number);
+	const char *text = settings_text(planning->settings, OPTION_LANES);
+	cpu_set_t *cpus = &planning->plan->cpus;
+	int error = is_auto(text) ? cpus_last(cpus) : cpus_parse(text, cpus);
+	char where[SETTINGS_WHERE_MAX];
 
-	*port = (uint16_t)number;
-	return error;
-}
-
-static int
-parse_log_level(const struct gl_log *log, const char *text, enum gl_log_level *level)
-{
-	*level = GL_LOG_INFO;
-	if (text == NULL)
-		return 0;
-	for (unsigned i = 0; i < sizeof(level_names) / sizeof(level_names[0]); i++) {
-		if (strcmp(text, level_names[i]) == 0) {
-			*level = (enum gl_log_level)i;
-			return 0;
-		}
+	if (error != 0) {
+		say(planning->log, GL_LOG_ERROR, "cannot read the CPU affinity: %s",
+			strerror(-error));
+		return error;
 	}
-	say(log, GL_LOG_ERROR, "--log-level \"%s\" is none of error, warning, info, debug", text);
+	if (cpus_forbidden(cpus) < 0)
+		return 0;
+	say(planning->log, GL_LOG_ERROR,
+		"%s names CPU %d, which this process may not use (not there, or outside its "
+		"cpuset)",
+		settings_where(planning->settings, 0, OPTION_LANES, where), cpus_forbidden(cpus));
 	return -EINVAL;
 }
 
+/* Copies a text for which there is so much room. */
 static int
-parse_memory(const struct gl_log *log, const char *text, unsigned *memory_mib)
+plan_text(const struct planning *planning, enum option_id id, char *to, size_t size)
 {
-	unsigned long number = MEMORY_DEFAULT_MIB;
-	int error = text == NULL ? 0 : parse_number(log, "memory", text, 1UL << 20, &number);
+	const char *text = settings_text(planning->settings, id);
+	char where[SETTINGS_WHERE_MAX];
 
-	if (error == 0 && number < MEMORY_MIN_MIB) {
-		say(log, GL_LOG_ERROR, "--memory %lu is too little; at least %u (MiB)", number,
-			MEMORY_MIN_MIB);
-		return -EINVAL;
-	}
-	*memory_mib = (unsigned)number;
-	return error;
-}
-
-static int
-parse_poll(const struct gl_log *log, const char *text, const cpu_set_t *cpus, bool *busy)
-{
-	if (text == NULL || strcmp(text, "auto") == 0) {
-		*busy = places_isolated(cpus);
+	if (is_auto(text) || snprintf(to, size, "%s", text) < (int)size)
 		return 0;
-	}
-	*busy = strcmp(text, "busy") == 0;
-	if (*busy || strcmp(text, "adaptive") == 0)
-		return 0;
-	say(log, GL_LOG_ERROR, "--poll \"%s\" is none of busy, adaptive, auto", text);
-	return -EINVAL;
-}
-
-static int
-parse_hugepages(const struct gl_log *log, const char *text, bool *allowed)
-{
-	*allowed = text == NULL || strcmp(text, "auto") == 0;
-	if (*allowed || strcmp(text, "no") == 0)
-		return 0;
-	say(log, GL_LOG_ERROR, "--hugepages \"%s\" is none of auto, no", text);
-	return -EINVAL;
-}
-
-static int
-plan_underlay(struct plan *plan, const struct options *options, const struct gl_log *log)
-{
-	const char *text = options->underlay != NULL ? options->underlay : "";
-
-	if (snprintf(plan->underlay, sizeof(plan->underlay), "%s", text) <
-		(int)sizeof(plan->underlay))
-		return 0;
-	say(log, GL_LOG_ERROR, "--underlay is too long");
+	say(planning->log, GL_LOG_ERROR, "%s is too long: %zu characters at most",
+		settings_where(planning->settings, 0, id, where), size - 1);
 	return -ENAMETOOLONG;
 }
 
-/* By the name of the first tunnel, also while that has no peer table. */
-static void
-plan_control(struct plan *plan, const struct options *options)
+static int
+plan_process(struct planning *planning)
 {
-	const char *host = options->tunnels[0].host;
+	const struct settings *settings = planning->settings;
+	const char *poll = settings_text(settings, OPTION_POLL);
+	struct plan *plan = planning->plan;
+	int error = plan_lanes(planning);
 
-	if (host == NULL)
-		host = "tun:wg0";
-	client_path(host + strcspn(host, ":") + (strchr(host, ':') != NULL), plan->control);
+	if (error != 0)
+		return error;
+	plan->log = say_stderr(settings_log_level(settings));
+	plan->busy = is_auto(poll) ? cpus_isolated(&plan->cpus) : strcmp(poll, "busy") == 0;
+	plan->memory_mib = (unsigned)settings_number(settings_text(settings, OPTION_MEMORY));
+	plan->hugepages = is_auto(settings_text(settings, OPTION_HUGEPAGES));
+	plan->underlay_interface = unless_auto(settings_text(settings, OPTION_UNDERLAY_INTERFACE));
+	plan->aead = settings_text(settings, OPTION_AEAD);
+	error = plan_text(planning, OPTION_CONTROL, plan->control, sizeof(plan->control));
+	if (error == 0)
+		error = plan_text(
+			planning, OPTION_UNDERLAY, plan->underlay, sizeof(plan->underlay));
+	return error;
+}
+
+void
+plan_files(const struct settings *settings, unsigned tunnel, char private_conf[PATH_MAX],
+	char public_conf[PATH_MAX])
+{
+	const char *given_private = settings_tunnel_text(settings, tunnel, OPTION_PRIVATE_CONF);
+	const char *given_public = settings_tunnel_text(settings, tunnel, OPTION_PUBLIC_CONF);
+
+	places_files(settings_tunnel_text(settings, tunnel, OPTION_CONFIG_DIR), private_conf,
+		public_conf);
+	if (!is_auto(given_private))
+		snprintf(private_conf, PATH_MAX, "%s", given_private);
+	if (!is_auto(given_public))
+		snprintf(public_conf, PATH_MAX, "%s", given_public);
 }
 
 static int
-plan_process(struct plan *plan, const struct options *options, const struct gl_log *log)
+plan_vpn_address(const struct planning *planning, unsigned index, struct plan_tunnel *tunnel)
 {
-	enum gl_log_level level;
-	int error = parse_log_level(log, options->log_level, &level);
+	char dotenv[PATH_MAX];
 
-	if (error == 0)
-		error = places_cpus(options->lanes, &plan->cpus, log);
-	if (error == 0)
-		error = parse_poll(log, options->poll, &plan->cpus, &plan->busy);
-	if (error == 0)
-		error = parse_memory(log, options->memory, &plan->memory_mib);
-	if (error == 0)
-		error = parse_hugepages(log, options->hugepages, &plan->hugepages);
-	if (error != 0)
-		return error;
-	plan->log = say_stderr(level);
-	plan_control(plan, options);
-	plan->underlay_interface = options->underlay_interface;
-	plan->aead = options->aead != NULL ? options->aead : getenv("GUARDLANE_AEAD");
-	return plan_underlay(plan, options, log);
+	tunnel->vpn_address = settings_tunnel_text(planning->settings, index, OPTION_VPN_ADDRESS);
+	if (!is_auto(tunnel->vpn_address))
+		return 0;
+	places_dotenv(settings_tunnel_text(planning->settings, index, OPTION_CONFIG_DIR), dotenv);
+	say(planning->log, GL_LOG_ERROR,
+		"%s: the VPN address is not known; set " PLACES_VPN_ADDRESS
+		" in the environment or in %s, or give vpn-address",
+		tunnel->host, dotenv);
+	return -ENOENT;
 }
 
 /* Adds the tunnel to the plan unless it has no peer table. */
 static int
-plan_tunnel(struct plan *plan, const struct tunnel_options *options, bool further,
-	const struct gl_log *log)
+plan_tunnel(struct planning *planning, unsigned index)
 {
+	const struct settings *settings = planning->settings;
+	struct plan *plan = planning->plan;
 	struct plan_tunnel *tunnel = &plan->tunnels[plan->tunnel_count];
-	int error = places_find(&tunnel->places, options, log);
+	const bool strict = strcmp(settings_text(settings, OPTION_STRICT_PERMISSIONS), "yes") == 0;
 
-	if (error == 0)
-		error = parse_port(log, "listen-port", options->listen_port, &tunnel->listen_port);
-	if (error == 0)
-		error = parse_port(log, "peer-port", options->peer_port, &tunnel->peer_port);
-	if (error != 0)
-		return error;
-	tunnel->host = options->host != NULL ? options->host : "tun:wg0";
+	plan_files(settings, index, tunnel->private_conf, tunnel->public_conf);
+	tunnel->host = settings_tunnel_text(settings, index, OPTION_HOST);
+	tunnel->listen_port = (uint16_t)settings_number(
+		settings_tunnel_text(settings, index, OPTION_LISTEN_PORT));
+	tunnel->peer_port =
+		(uint16_t)settings_number(settings_tunnel_text(settings, index, OPTION_PEER_PORT));
 	tunnel->config =
-	tunnel->config = gl_config_load(
-		tunnel->places.private_conf, tunnel->places.public_conf, false, log);
+		gl_config_load(tunnel->private_conf, tunnel->public_conf, strict, planning->log);
 	if (tunnel->config == NULL)
 		return -EINVAL;
 	if (!gl_config_clustering(tunnel->config)) {
-		say(log, GL_LOG_INFO, "%s: clustering is off: there is no peer table in %s",
-			tunnel->host, tunnel->places.public_conf);
+		say(planning->log, GL_LOG_INFO,
+			"%s: clustering is off: there is no peer table in %s", tunnel->host,
+			tunnel->public_conf);
 		gl_config_destroy(tunnel->config);
 		tunnel->config = NULL;
 		return 0;
 	}
 	plan->tunnel_count++;
-	return places_vpn_address(&tunnel->places, options, further, tunnel->vpn_address, log);
+	return plan_vpn_address(planning, index, tunnel);
 }
 
 uint16_t
@@ -186,7 +167,7 @@ static bool
 same_address(const char *a, const char *b)
 {
 	const char *texts[2] = {a, b};
-	char plain[2][PLACES_VPN_ADDRESS_MAX];
+	char plain[2][INET6_ADDRSTRLEN];
 	struct in6_addr addresses[2];
 
 	for (unsigned i = 0; i < 2; i++) {
@@ -201,38 +182,41 @@ same_address(const char *a, const char *b)
 
 /* Two tunnels that share one of these would share out the packets, in no order anybody meant. */
 static int
-refuse_same(const struct plan_tunnel *a, const struct plan_tunnel *b, const struct gl_log *log)
+refuse_same(const struct planning *planning, unsigned one, unsigned other)
 {
+	const struct plan_tunnel *a = &planning->plan->tunnels[one];
+	const struct plan_tunnel *b = &planning->plan->tunnels[other];
+
 	if (strcmp(a->host, b->host) == 0)
-		say(log, GL_LOG_ERROR,
-			"two tunnels have the host device %s; give one of them another "
-			"(host=tun:NAME)",
+		say(planning->log, GL_LOG_ERROR,
+			"two tunnels have the host device %s; give one of them another (host, or " PLACES_DATA_PLANE_DEVICE
+			")",
 			a->host);
 	else if (same_address(a->vpn_address, b->vpn_address))
-		say(log, GL_LOG_ERROR,
-			"%s and %s have the same VPN address, %s; give one of them "
-			"another (vpn-address=ADDRESS, or MITIGATOR_VPN_ADDRESS in its .env)",
+		say(planning->log, GL_LOG_ERROR,
+			"%s and %s have the same VPN address, %s; give one of them another "
+			"(vpn-address, or " PLACES_VPN_ADDRESS " in its .env)",
 			a->host, b->host, b->vpn_address);
 	else if (plan_listen_port(a) == plan_listen_port(b))
-		say(log, GL_LOG_ERROR,
+		say(planning->log, GL_LOG_ERROR,
 			"%s and %s have the same UDP port, %u; give one of them another "
-			"(listen-port=PORT, or ListenPort in %s)",
-			a->host, b->host, plan_listen_port(b), b->places.private_conf);
+			"(listen-port, or ListenPort in %s)",
+			a->host, b->host, plan_listen_port(b), b->private_conf);
 	else
 		return 0;
 	return -EINVAL;
 }
 
 static int
-plan_tunnels(struct plan *plan, const struct options *options, const struct gl_log *log)
+plan_tunnels(struct planning *planning)
 {
 	int error = 0;
 
-	for (unsigned i = 0; i < options->tunnel_count && error == 0; i++)
-		error = plan_tunnel(plan, &options->tunnels[i], i > 0, log);
-	for (unsigned i = 0; i < plan->tunnel_count && error == 0; i++)
+	for (unsigned i = 0; i < planning->settings->tunnel_count && error == 0; i++)
+		error = plan_tunnel(planning, i);
+	for (unsigned i = 0; i < planning->plan->tunnel_count && error == 0; i++)
 		for (unsigned k = 0; k < i && error == 0; k++)
-			error = refuse_same(&plan->tunnels[k], &plan->tunnels[i], log);
+			error = refuse_same(planning, k, i);
 	return error;
 }
 
@@ -282,21 +266,22 @@ plan_find_underlay(struct plan *plan, const struct gl_log *log)
 }
 
 int
-plan_make(struct plan *plan, const struct options *options, const struct gl_log *log)
+plan_make(struct plan *plan, const struct settings *settings, const struct gl_log *log)
 {
+	struct planning planning = {.plan = plan, .settings = settings, .log = log};
 	int error;
 
-	*plan = (struct plan){.tunnel_count = 0};
-	error = plan_process(plan, options, log);
+	*plan = (struct plan){.log = *log};
+	error = plan_process(&planning);
 	if (error == 0)
-		error = plan_tunnels(plan, options, log);
+		error = plan_tunnels(&planning);
 	return error;
 }
 
 void
 plan_fini(struct plan *plan)
 {
-	for (unsigned i = 0; i < OPTIONS_TUNNELS_MAX; i++) {
+	for (unsigned i = 0; i < SETTINGS_TUNNELS_MAX; i++) {
 		gl_config_destroy(plan->tunnels[i].config);
 		plan->tunnels[i].config = NULL;
 	}

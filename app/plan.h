@@ -7,24 +7,27 @@
 
 #include "client.h"
 #include "guardlane.h"
-#include "options.h"
-#include "places.h"
+#include "settings.h"
 
+#include <limits.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 struct plan_tunnel {
-	struct places places;
+	char private_conf[PATH_MAX];
+	char public_conf[PATH_MAX];
 	struct gl_config *config;
-	char vpn_address[PLACES_VPN_ADDRESS_MAX];
+	const char *vpn_address;
 	const char *host;
 	uint16_t listen_port; /* 0: the file's */
 	uint16_t peer_port; /* 0: the file's */
 };
 
+/* Its texts are those of the settings that it was made of. */
 struct plan {
 	struct gl_log log; /* what the gateway says once it runs */
-	struct plan_tunnel tunnels[OPTIONS_TUNNELS_MAX];
+	struct plan_tunnel tunnels[SETTINGS_TUNNELS_MAX];
 	unsigned tunnel_count; /* those with a peer table; 0: clustering is off */
 	char underlay[64]; /* "": not found yet */
 	char control[CLIENT_PATH_MAX]; /* the control socket */
@@ -40,12 +43,16 @@ struct plan {
  * plan_make decides everything but an underlay that is not given, and loads the files; what there
  * is to say goes to `log`. Tunnels without a peer table are said so and left out; two that have the
  * same host device, VPN address or UDP port are an error. Returns 0, or a negative errno having
- * said what is wrong. plan_fini wipes and frees the configurations, also after an error, and any
- * number of times.
+ * said what is wrong. `settings` must outlive the plan. plan_fini wipes and frees the
+ * configurations, also after an error, and any number of times.
  */
-int plan_make(struct plan *plan, const struct options *options, const struct gl_log *log)
+int plan_make(struct plan *plan, const struct settings *settings, const struct gl_log *log)
 	__attribute__((warn_unused_result));
 void plan_fini(struct plan *plan);
+
+/* plan_files writes the paths of the private and the public file of a tunnel of the settings. */
+void plan_files(const struct settings *settings, unsigned tunnel, char private_conf[PATH_MAX],
+	char public_conf[PATH_MAX]);
 
 /* plan_listen_port returns the UDP port that the tunnel will have. */
 uint16_t plan_listen_port(const struct plan_tunnel *tunnel);

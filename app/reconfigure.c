@@ -5,7 +5,6 @@
  */
 #include "reconfigure.h"
 
-#include "places.h"
 #include "say.h"
 
 #include <errno.h>
@@ -96,42 +95,48 @@ refuse_replaced(const char *path, const struct gl_log *log)
 	return -ESTALE;
 }
 
+/* What is to be: the settings, and the plan that is made of them. */
+struct next {
+	struct settings settings;
+	struct plan plan;
+};
+
 static int
-load(const struct options *options, struct plan *plan, const struct gl_log *log)
+load(const struct settings *from, struct next *next, const struct gl_log *log)
 {
-	int error = 0;
+	int error = settings_reload(from, &next->settings, log);
 
-	for (unsigned i = 0; i < options->tunnel_count && error == 0; i++) {
-		struct places places;
+	for (unsigned i = 0; i < next->settings.tunnel_count && error == 0; i++) {
+		char private_conf[PATH_MAX];
+		char public_conf[PATH_MAX];
 
-		error = places_find(&places, &options->tunnels[i], log);
+		plan_files(&next->settings, i, private_conf, public_conf);
+		error = refuse_replaced(private_conf, log);
 		if (error == 0)
-			error = refuse_replaced(places.private_conf, log);
-		if (error == 0)
-			error = refuse_replaced(places.public_conf, log);
+			error = refuse_replaced(public_conf, log);
 	}
-	return error != 0 ? error : plan_make(plan, options, log);
+	return error != 0 ? error : plan_make(&next->plan, &next->settings, log);
 }
 
 static int
-start(struct instance *instance, struct plan *next, bool dry_run, const struct gl_log *log)
+start(struct instance *instance, struct next *next, bool dry_run, const struct gl_log *log)
 {
 	int error;
 
 	say(log, GL_LOG_INFO, "clustering was off, and there is a peer table: the VPN %s",
 		dry_run ? "would start" : "starts");
 	if (dry_run) {
-		plan_say_tunnels(next, log);
+		plan_say_tunnels(&next->plan, log);
 		return 0;
 	}
-	error = instance_replace(instance, next, log);
+	error = instance_replace(instance, &next->plan, &next->settings, log);
 	if (error != 0)
 		say(log, GL_LOG_ERROR, "nothing was changed: the VPN stays off");
 	return error;
 }
 
 static int
-restart(struct instance *instance, struct plan *next, bool dry_run, const struct gl_log *log)
+restart(struct instance *instance, struct next *next, bool dry_run, const struct gl_log *log)
 {
 	int error;
 
@@ -140,10 +145,10 @@ restart(struct instance *instance, struct plan *next, bool dry_run, const struct
 		"with new sessions to all peers",
 		dry_run ? "would be" : "is");
 	if (dry_run) {
-		plan_say_tunnels(next, log);
+		plan_say_tunnels(&next->plan, log);
 		return 0;
 	}
-	error = instance_replace(instance, next, log);
+	error = instance_replace(instance, &next->plan, &next->settings, log);
 	if (error != 0)
 		say(log, GL_LOG_ERROR,
 			"the VPN is off now: put right what is said above, and run reconfigure again");
@@ -151,17 +156,17 @@ restart(struct instance *instance, struct plan *next, bool dry_run, const struct
 }
 
 static int
-stop(struct instance *instance, struct plan *next, bool dry_run, const struct gl_log *log)
+stop(struct instance *instance, struct next *next, bool dry_run, const struct gl_log *log)
 {
 	say(log, GL_LOG_INFO, "there is no peer table any more: the VPN %s",
 		dry_run ? "would stop" : "stops");
-	return dry_run ? 0 : instance_replace(instance, next, log);
+	return dry_run ? 0 : instance_replace(instance, &next->plan, &next->settings, log);
 }
 
 static int
-take(struct instance *instance, struct plan *next, bool dry_run, const struct gl_log *log)
+take(struct instance *instance, struct next *next, bool dry_run, const struct gl_log *log)
 {
-	switch (choose_step(instance, next)) {
+	switch (choose_step(instance, &next->plan)) {
 	case STEP_START:
 		return start(instance, next, dry_run, log);
 	case STEP_STOP:
@@ -188,15 +193,16 @@ reconfigure(struct instance *instance, bool dry_run, struct answer *answer)
 		.write = write_both,
 		.context = &hearing,
 	};
-	struct plan next = {.tunnel_count = 0};
+	struct next next = {.plan.tunnel_count = 0};
 	int error;
 
 	say(hearing.log, GL_LOG_INFO, "reconfigure%s", dry_run ? ", as a dry run" : "");
-	error = load(instance_options(instance), &next, &log);
+	error = load(instance_settings(instance), &next, &log);
 	if (error != 0)
 		say(&log, GL_LOG_ERROR, "nothing was changed");
 	else
 		error = take(instance, &next, dry_run, &log);
-	plan_fini(&next);
+	plan_fini(&next.plan);
+	settings_fini(&next.settings);
 	return error == 0 ? 0 : 1;
 }

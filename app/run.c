@@ -7,12 +7,11 @@
 
 #include "guardlane.h"
 #include "instance.h"
-#include "options.h"
 #include "say.h"
 #include "server.h"
+#include "settings.h"
 
 #include <signal.h>
-#include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
@@ -29,11 +28,11 @@ forbid_dumps(void)
 }
 
 static int
-run(const struct options *options, const struct gl_log *log)
+run(struct settings *settings, const struct gl_log *log)
 {
 	struct instance *instance = NULL;
 	struct server *server = NULL;
-	int error = instance_create(options, log, &instance);
+	int error = instance_create(settings, log, &instance);
 
 	if (error == 0)
 		error = server_create(instance, &server);
@@ -52,21 +51,17 @@ run(const struct options *options, const struct gl_log *log)
 int
 run_command(int argc, char *argv[])
 {
-	const struct gl_log log = say_stderr(GL_LOG_INFO);
-	struct options options;
+	struct gl_log log = say_stderr(GL_LOG_INFO);
+	struct settings settings;
+	int error = settings_load(&settings, OPTION_OF_RUN, argc, argv, &log);
 
-	if (options_parse(&options, argc, argv, &log) != 0)
-		return 1;
-	if (options.help) {
-		options_help();
-		return 0;
-	}
-	if (options.version) {
-		puts(gl_version());
-		return 0;
-	}
 	forbid_dumps();
 	/* A log that nobody reads any more must not end it. */
 	signal(SIGPIPE, SIG_IGN);
-	return run(&options, &log) == 0 ? 0 : 1;
+	if (error == 0) {
+		log.level = settings_log_level(&settings);
+		error = run(&settings, &log);
+	}
+	settings_fini(&settings);
+	return error == 0 ? 0 : 1;
 }

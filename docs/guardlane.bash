@@ -1,16 +1,19 @@
 # Completion of guardlane(8) for bash. Commands and options are learnt from the program's own --help.
 # shellcheck shell=bash
 
-# _guardlane_values NAME ARGUMENT: what may stand behind option NAME, told by its argument in --help.
+# _guardlane_values ARGUMENT: what may stand behind an option, told by its argument in --help:
+# alternatives, of which small letters are taken as they stand, up to their colon.
 _guardlane_values() {
-	case $1:$2 in
-	*:DIR) compgen -d -- "$cur" ;;
-	*:FILE) compgen -f -- "$cur" ;;
-	*:INTERFACE) compgen -W "$(ls /sys/class/net)" -- "$cur" ;;
-	--underlay:*) compgen -W "af_packet: vdev:" -- "$cur" ;;
-	--host:*) compgen -W "tun:" -- "$cur" ;;
-	*:*\|*) compgen -W "${2//|/ }" -- "$cur" ;;
-	esac
+	local alternative
+	for alternative in ${1//|/ }; do
+		case $alternative in
+		DIR) compgen -d -- "$cur" ;;
+		FILE | PATH) compgen -f -- "$cur" ;;
+		INTERFACE) compgen -W "$(ls /sys/class/net)" -- "$cur" ;;
+		[a-z]*:*) compgen -W "${alternative%%:*}:" -- "$cur" ;;
+		[a-z]*) compgen -W "$alternative" -- "$cur" ;;
+		esac
+	done
 }
 
 _guardlane() {
@@ -22,7 +25,7 @@ _guardlane() {
 		[ "$previous" != : ] || kind=${COMP_WORDS[COMP_CWORD - 2]}
 		[ "$cur" != : ] || cur=
 		[ "$kind" != af_packet ] ||
-			mapfile -t COMPREPLY < <(_guardlane_values --underlay INTERFACE)
+			mapfile -t COMPREPLY < <(_guardlane_values INTERFACE)
 		return
 	fi
 	if [ "$COMP_CWORD" -eq 1 ]; then
@@ -33,9 +36,9 @@ _guardlane() {
 	argument=$("$program" "${COMP_WORDS[1]}" --help 2>/dev/null |
 		sed -n "s/^  $previous \(.*\)/\1/p")
 	if [ -n "$argument" ]; then
-		mapfile -t COMPREPLY < <(_guardlane_values "$previous" "$argument")
+		mapfile -t COMPREPLY < <(_guardlane_values "$argument")
 		[[ ${COMPREPLY[*]} != *: ]] || compopt -o nospace 2>/dev/null
-		[[ $argument != @(DIR|FILE) ]] || compopt -o filenames 2>/dev/null
+		[[ $argument != @(DIR|FILE|PATH)* ]] || compopt -o filenames 2>/dev/null
 	else
 		mapfile -t COMPREPLY < <(compgen -W "$("$program" "${COMP_WORDS[1]}" --help 2>/dev/null |
 			sed -n 's/^  \(--[a-z-]*\).*/\1/p')" -- "$cur")

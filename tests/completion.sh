@@ -28,13 +28,15 @@ completes() {
 options=$("$program" run --help | grep -o '^  --[a-z-]*' | sed 's/^ *//' | sort | paste -sd ' ')
 [ "$(wc -w <<<"$options")" -ge 10 ] || { echo "--help names too few options: $options"; failed=1; }
 
-completes "--help --version run" ""
-completes "run" r
+commands=$("$program" --help | sed -n 's/^  \([a-z-]*\)  .*/\1/p' | sort | paste -sd ' ')
+[ "$(wc -w <<<"$commands")" -ge 3 ] || { echo "--help names too few commands: $commands"; failed=1; }
+completes "--help --version $commands" ""
+completes "run" ru
 completes "$options" run ""
 completes "--listen-port" run --lis
 completes "adaptive auto busy" run --poll ""
 completes "busy" run --poll b
-completes "af_packet: vdev:" run --underlay ""
+completes "af_packet: auto vdev:" run --underlay ""
 completes "lo" run --underlay af_packet : lo
 completes "" run --underlay vdev : ""
 completes "tun:" run --host t

@@ -2,7 +2,7 @@
  * The plan of several tunnels: whose address comes from where, and what no two of them may share.
  */
 #include "plan.h"
-#include "say.h"
+#include "settings.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -48,7 +48,7 @@ enter_directory(void **state)
 		if (mkdir(dirs[i], 0700) != 0)
 			return -1;
 		snprintf(text, sizeof(text),
-			"ListenPort = %u\nPrivateKey = "
+			"[Interface]\nListenPort = %u\nPrivateKey = "
 			"yDPg5doavYH7fdD86nt+cOzSBL4znVZcrcrJwjY/Xmw=\n",
 			4567 + i);
 		write_file(dirs[i], "vpn-private.conf", text);
@@ -73,149 +73,210 @@ leave_directory(void **state)
 	return chdir("/") | rmdir(*state);
 }
 
-/* Each test starts from two tunnels with nothing in common. */
-static const struct options two = {
-	.tunnels = {{.config_dir = "first"}, {.config_dir = "second", .host = "tun:wg1"}},
-	.tunnel_count = 2,
-	.underlay = "af_packet:eth0",
-	.log_level = "error",
+/* What was said, one line below the other. */
+struct heard {
+	char text[2048];
 };
 
 static void
-assert_addresses(const struct options *options, const char *first, const char *second)
+hear(void *context, enum gl_log_level level, const char *line)
 {
-	const struct gl_log log = say_stderr(GL_LOG_ERROR);
-	struct plan plan;
+	struct heard *heard = context;
+	const size_t len = strlen(heard->text);
 
-	assert_int_equal(plan_make(&plan, options, &log), 0);
-	assert_int_equal(plan.tunnel_count, 2);
-	assert_string_equal(plan.tunnels[0].vpn_address, first);
-	assert_string_equal(plan.tunnels[1].vpn_address, second);
-	plan_fini(&plan);
+	snprintf(heard->text + len, sizeof(heard->text) - len, "%s\n", line);
 }
 
-/* What is said goes to stderr: it is led into a file meanwhile. */
-static void
-assert_refused(const struct options *options, int wanted, const char *words)
-{
-	const struct gl_log log = say_stderr(GL_LOG_ERROR);
-	const int saved = dup(STDERR_FILENO);
-	FILE *file = tmpfile();
-	char text[1024];
-	struct plan plan;
-	size_t len;
-	int error;
+/* What each test starts from: two tunnels with nothing in common. */
+#define FIRST "--config-dir", "first", "--underlay", "af_packet:eth0"
+#define SECOND "config-dir=second,host=tun:wg1"
 
-	assert_non_null(file);
-	assert_true(dup2(fileno(file), STDERR_FILENO) >= 0);
-	error = plan_make(&plan, options, &log);
-	plan_fini(&plan);
-	assert_true(dup2(saved, STDERR_FILENO) >= 0);
-	close(saved);
-	rewind(file);
-	len = fread(text, 1, sizeof(text) - 1, file);
-	text[len] = '\0';
-	fclose(file);
-	assert_int_equal(error, wanted);
-	if (strstr(text, words) == NULL)
-		fail_msg("\"%s\" is not in \"%s\"", words, text);
+struct outcome {
+	struct settings settings;
+	struct plan plan;
+	struct heard heard;
+	int error;
+};
+
+/* Makes the plan of a command line, which ends with NULL. */
+static void
+make(struct outcome *outcome, const char *argv[])
+{
+	const struct gl_log log = {
+		.level = GL_LOG_WARNING, .write = hear, .context = &outcome->heard};
+	int argc = 0;
+
+	outcome->heard.text[0] = '\0';
+	while (argv[argc] != NULL)
+		argc++;
+	outcome->plan = (struct plan){0};
+	outcome->error =
+		settings_load(&outcome->settings, OPTION_OF_RUN, argc, (char **)(void *)argv, &log);
+	if (outcome->error == 0)
+		outcome->error = plan_make(&outcome->plan, &outcome->settings, &log);
+}
+
+static void
+forget(struct outcome *outcome)
+{
+	plan_fini(&outcome->plan);
+	settings_fini(&outcome->settings);
+}
+
+#define ARGUMENTS(...) \
+	(const char *[]) \
+	{ \
+		"run", __VA_ARGS__, NULL \
+	}
+
+static void
+assert_addresses(const char *argv[], const char *first, const char *second)
+{
+	struct outcome outcome;
+
+	make(&outcome, argv);
+	assert_string_equal(outcome.heard.text, "");
+	assert_int_equal(outcome.error, 0);
+	assert_int_equal(outcome.plan.tunnel_count, 2);
+	assert_string_equal(outcome.plan.tunnels[0].vpn_address, first);
+	assert_string_equal(outcome.plan.tunnels[1].vpn_address, second);
+	forget(&outcome);
+}
+
+static void
+assert_refused(const char *argv[], int wanted, const char *words)
+{
+	struct outcome outcome;
+
+	make(&outcome, argv);
+	assert_int_equal(outcome.error, wanted);
+	assert_string_equal(outcome.heard.text, words);
+	forget(&outcome);
 }
 
 static void
 each_tunnel_has_the_address_of_its_own_env(void **state)
 {
 	unsetenv(VARIABLE);
-	assert_addresses(&two, "10.8.3.1", "10.8.4.1");
+	assert_addresses(ARGUMENTS(FIRST, "--tunnel", SECOND), "10.8.3.1", "10.8.4.1");
 }
 
 static void
 the_environment_is_for_the_first_tunnel(void **state)
 {
 	setenv(VARIABLE, "10.8.5.1", 1);
-	assert_addresses(&two, "10.8.5.1", "10.8.4.1");
+	assert_addresses(ARGUMENTS(FIRST, "--tunnel", SECOND), "10.8.5.1", "10.8.4.1");
 }
 
 static void
 what_is_given_goes_before_all(void **state)
 {
-	struct options options = two;
-
 	setenv(VARIABLE, "10.8.5.1", 1);
-	options.tunnels[0].vpn_address = "10.8.6.1";
-	options.tunnels[1].vpn_address = "10.8.7.1/16";
-	assert_addresses(&options, "10.8.6.1", "10.8.7.1/16");
+	assert_addresses(ARGUMENTS(FIRST, "--vpn-address", "10.8.6.1", "--tunnel",
+				 SECOND ",vpn-address=10.8.7.1/16"),
+		"10.8.6.1", "10.8.7.1/16");
 }
 
 static void
 without_its_own_a_tunnel_takes_the_environment(void **state)
 {
-	struct options options = two;
-
 	write_file("second", ".env", "# nothing\n");
 	setenv(VARIABLE, "10.8.5.1", 1);
-	options.tunnels[0].vpn_address = "10.8.6.1";
-	assert_addresses(&options, "10.8.6.1", "10.8.5.1");
-	options.tunnels[0].vpn_address = NULL;
-	assert_refused(
-		&options, -EINVAL, "tun:wg0 and tun:wg1 have the same VPN address, 10.8.5.1");
+	assert_addresses(ARGUMENTS(FIRST, "--vpn-address", "10.8.6.1", "--tunnel", SECOND),
+		"10.8.6.1", "10.8.5.1");
+	assert_refused(ARGUMENTS(FIRST, "--tunnel", SECOND), -EINVAL,
+		"tun:wg0 and tun:wg1 have the same VPN address, 10.8.5.1; give one of them another "
+		"(vpn-address, or MITIGATOR_VPN_ADDRESS in its .env)\n");
 	unsetenv(VARIABLE);
-	assert_refused(&options, -ENOENT, "the VPN address is not known");
+	assert_refused(ARGUMENTS(FIRST, "--tunnel", SECOND), -ENOENT,
+		"tun:wg1: the VPN address is not known; set MITIGATOR_VPN_ADDRESS in the "
+		"environment or in second/.env, or give vpn-address\n");
 	write_file("second", ".env", VARIABLE "=10.8.4.1\n");
 }
 
 static void
 no_two_tunnels_may_have_the_same_address(void **state)
 {
-	struct options options = two;
-
 	unsetenv(VARIABLE);
-	options.tunnels[1].vpn_address = "10.8.3.1/16";
-	assert_refused(&options, -EINVAL, "same VPN address, 10.8.3.1");
-	options.tunnels[0].vpn_address = "fd00::1/64";
-	options.tunnels[1].vpn_address = "fd00:0:0::0:1";
-	assert_refused(&options, -EINVAL, "same VPN address, fd00:0:0::0:1");
+	assert_refused(ARGUMENTS(FIRST, "--tunnel", SECOND ",vpn-address=10.8.3.1/16"), -EINVAL,
+		"tun:wg0 and tun:wg1 have the same VPN address, 10.8.3.1/16; give one of them "
+		"another (vpn-address, or MITIGATOR_VPN_ADDRESS in its .env)\n");
+	assert_refused(ARGUMENTS(FIRST, "--vpn-address", "fd00::1/64", "--tunnel",
+			       SECOND ",vpn-address=fd00:0:0::0:1"),
+		-EINVAL,
+		"tun:wg0 and tun:wg1 have the same VPN address, fd00:0:0::0:1; give one of them "
+		"another (vpn-address, or MITIGATOR_VPN_ADDRESS in its .env)\n");
 }
 
 static void
 no_two_tunnels_may_have_the_same_host_device(void **state)
 {
-	struct options options = two;
-
 	unsetenv(VARIABLE);
-	options.tunnels[1].host = "tun:wg0";
-	assert_refused(&options, -EINVAL, "two tunnels have the host device tun:wg0");
+	assert_refused(ARGUMENTS(FIRST, "--tunnel", "config-dir=second"), -EINVAL,
+		"two tunnels have the host device tun:wg0; give one of them another (host, or "
+		"DATA_PLANE_VPN_DEVICE)\n");
 }
 
 static void
 no_two_tunnels_may_have_the_same_port(void **state)
 {
-	struct options options = two;
-
 	unsetenv(VARIABLE);
-	options.tunnels[0].listen_port = "4568";
-	assert_refused(&options, -EINVAL, "tun:wg0 and tun:wg1 have the same UDP port, 4568");
-	options.tunnels[1].listen_port = "4567";
-	assert_addresses(&options, "10.8.3.1", "10.8.4.1");
+	assert_refused(ARGUMENTS(FIRST, "--listen-port", "4568", "--tunnel", SECOND), -EINVAL,
+		"tun:wg0 and tun:wg1 have the same UDP port, 4568; give one of them another "
+		"(listen-port, or ListenPort in second/vpn-private.conf)\n");
+	assert_addresses(
+		ARGUMENTS(FIRST, "--listen-port", "4568", "--tunnel", SECOND ",listen-port=4567"),
+		"10.8.3.1", "10.8.4.1");
+}
+
+static void
+an_address_that_is_none_is_told_and_not_taken(void **state)
+{
+	setenv(VARIABLE, "nowhere", 1);
+	assert_refused(ARGUMENTS(FIRST), -ENOENT,
+		"MITIGATOR_VPN_ADDRESS \"nowhere\" is not an IP address, with or without /LEN\n"
+		"tun:wg0: the VPN address is not known; set MITIGATOR_VPN_ADDRESS in the "
+		"environment or in first/.env, or give vpn-address\n");
 }
 
 static void
 hugepages_are_auto_or_no(void **state)
 {
-	const struct gl_log log = say_stderr(GL_LOG_ERROR);
-	struct options options = two;
-	struct plan plan;
+	struct outcome outcome;
 
 	unsetenv(VARIABLE);
-	for (unsigned i = 0; i < 3; i++) {
-		static const char *const words[] = {NULL, "auto", "no"};
+	make(&outcome, ARGUMENTS(FIRST));
+	assert_true(outcome.plan.hugepages);
+	forget(&outcome);
+	make(&outcome, ARGUMENTS(FIRST, "--hugepages", "no"));
+	assert_int_equal(outcome.error, 0);
+	assert_false(outcome.plan.hugepages);
+	forget(&outcome);
+}
 
-		options.hugepages = words[i];
-		assert_int_equal(plan_make(&plan, &options, &log), 0);
-		assert_int_equal(plan.hugepages, i < 2);
-		plan_fini(&plan);
-	}
-	options.hugepages = "yes";
-	assert_refused(&options, -EINVAL, "--hugepages \"yes\" is none of auto, no");
+static void
+lanes_are_cpus_that_we_may_use(void **state)
+{
+	unsetenv(VARIABLE);
+	assert_refused(ARGUMENTS(FIRST, "--lanes", "0,1023"), -EINVAL,
+		"--lanes names CPU 1023, which this process may not use (not there, or outside its "
+		"cpuset)\n");
+}
+
+static void
+permissions_may_be_strict(void **state)
+{
+	struct outcome outcome;
+
+	unsetenv(VARIABLE);
+	assert_int_equal(chmod("first/vpn-private.conf", 0640), 0);
+	make(&outcome, ARGUMENTS(FIRST));
+	assert_int_equal(outcome.error, 0);
+	forget(&outcome);
+	assert_refused(ARGUMENTS(FIRST, "--strict-permissions", "yes"), -EINVAL,
+		"first/vpn-private.conf: error: holds the PrivateKey, and others can read it (mode "
+		"0640); chmod 600 first/vpn-private.conf\n");
+	assert_int_equal(chmod("first/vpn-private.conf", 0600), 0);
 }
 
 int
@@ -229,7 +290,10 @@ main(void)
 		cmocka_unit_test(no_two_tunnels_may_have_the_same_address),
 		cmocka_unit_test(no_two_tunnels_may_have_the_same_host_device),
 		cmocka_unit_test(no_two_tunnels_may_have_the_same_port),
+		cmocka_unit_test(an_address_that_is_none_is_told_and_not_taken),
 		cmocka_unit_test(hugepages_are_auto_or_no),
+		cmocka_unit_test(lanes_are_cpus_that_we_may_use),
+		cmocka_unit_test(permissions_may_be_strict),
 	};
 
 	return cmocka_run_group_tests(tests, enter_directory, leave_directory);
