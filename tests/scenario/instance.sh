@@ -18,13 +18,17 @@ declare -A kind=() pid=() private_key=() public_key=() passive=()
 # cluster NAME...: hosts and keys for so many instances, and each one's files.
 cluster() {
 	local name
-	for name; do
-		host_create "$name"
-		instances+=("$name")
-		private_key[$name]=$(wg genkey)
-		public_key[$name]=$(wg pubkey <<<"${private_key[$name]}")
-	done
+	for name; do instance_add "$name"; done
 	files
+}
+
+# instance_add NAME: a host and keys for one more. The others' files stay as they are.
+instance_add() {
+	host_create "$1"
+	instances+=("$1")
+	private_key[$1]=$(wg genkey)
+	public_key[$1]=$(wg pubkey <<<"${private_key[$1]}")
+	files "$1"
 }
 
 device() {

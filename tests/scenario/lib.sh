@@ -129,6 +129,8 @@ host_create() {
 host_address() {
 	local ns
 	ns=$(host_ns "$1")
+	# A kernel peer on the host had taken it away (see uml_start).
+	ip netns exec "$ns" sysctl -qw net.ipv6.conf.eth0.disable_ipv6=0
 	ip -n "$ns" addr replace "$(outside "$1" 4)/24" dev eth0
 	ip -n "$ns" addr replace "$(outside "$1" 6)/64" dev eth0 nodad
 }

@@ -20,7 +20,7 @@ uml_start() {
 	# The guest holds its stdin open for writing too, so it never sees an end of file.
 	spawn "$work/$name.log" uml_exec "$name" "$peer" "$dir"
 	pid["$name"]=$!
-	within 30 uml_ready "$name" >/dev/null
+	within 120 uml_ready "$name" >/dev/null
 }
 
 uml_exec() {
