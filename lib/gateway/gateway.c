@@ -325,7 +325,8 @@ gateway_add_tunnel(struct gateway *gateway, const struct gateway_tunnel_settings
 	if (error == 0)
 		error = check_room(gateway, settings);
 	if (error == 0 && gateway->settings.hold != NULL)
-		error = hold_port(gateway->settings.hold, settings->listen_port);
+		error = hold_port(
+			gateway->settings.hold, settings->listen_port, gateway->settings.log);
 	if (error == 0)
 		error = open_inner(gateway, settings, mtu, ends, &device);
 	if (error != 0)

@@ -24,6 +24,8 @@
 
 /* A tunnel has one port; more tunnels than this are not to be had. */
 #define HOLD_PORTS_MAX 256
+/* A port that is free in one family may be taken in the other: how many are tried. */
+#define ANY_PORT_TRIES 32
 
 struct held_port {
 	uint16_t port;
@@ -175,46 +177,96 @@ held_port_close(const struct held_port *held)
 }
 
 static int
-refuse(const struct hold *hold, uint16_t port, int error)
+refuse(uint16_t port, int error, const struct log *log)
 {
 	char owner[UDP_OWNER_TEXT_MAX];
 	if (error == -EADDRINUSE) {
 		udp_owner_find(port, owner);
-		log_error(hold->log,
+		log_error(log,
 			"UDP port %u is in use by %s: stop it, or give the tunnel another ListenPort",
 			port, owner);
 	} else {
-		log_error(hold->log, "UDP port %u cannot be held: %s", port, strerror(-error));
+		log_error(log, "UDP port %u cannot be held: %s", port, strerror(-error));
 	}
 	return error;
 }
 
-int
-hold_port(struct hold *hold, uint16_t port)
+/* Binds held->port in both families, or, if it is 0, one that is free. Returns a negative errno. */
+static int
+bind_port(struct held_port *held)
 {
 	static const int families[2] = {AF_INET, AF_INET6};
-	struct held_port held = {.port = port, .fds = {-1, -1}};
 
-	if (hold->port_count == HOLD_PORTS_MAX)
-		return refuse(hold, port, -ENOSPC);
 	for (unsigned i = 0; i < 2; i++) {
-		int fd = drop_socket(families[i], port);
+		struct sockaddr_in bound;
+		socklen_t len = sizeof(bound);
+		int fd = drop_socket(families[i], held->port);
 		if (fd == -EAFNOSUPPORT)
 			continue;
-		if (fd < 0) {
-			held_port_close(&held);
-			return refuse(hold, port, fd);
-		}
-		held.fds[i] = fd;
+		if (fd < 0)
+			return fd;
+		held->fds[i] = fd;
+		/* The port is at the same place in both families. */
+		if (getsockname(fd, (struct sockaddr *)&bound, &len) < 0)
+			return -errno;
+		held->port = ntohs(bound.sin_port);
 	}
-	hold->ports[hold->port_count++] = held;
-	if (hold->ingress != NULL) {
-		int result = ingress_port_add(hold->ingress, port);
-		if (result < 0)
-			log_warning(hold->log,
-				"%s: packets to UDP port %u pass through the kernel's stack too: %s",
-				hold->iface, port, strerror(-result));
+	return 0;
+}
+
+static int
+take_port(struct hold *hold, uint16_t port, struct held_port *held)
+{
+	int result;
+
+	*held = (struct held_port){.port = port, .fds = {-1, -1}};
+	if (hold->port_count == HOLD_PORTS_MAX)
+		return -ENOSPC;
+	result = bind_port(held);
+	if (result < 0) {
+		held_port_close(held);
+		return result;
 	}
+	hold->ports[hold->port_count++] = *held;
+	return 0;
+}
+
+static void
+ingress_drop_port(const struct hold *hold, uint16_t port)
+{
+	int result = hold->ingress != NULL ? ingress_port_add(hold->ingress, port) : 0;
+	if (result < 0)
+		log_warning(hold->log,
+			"%s: packets to UDP port %u pass through the kernel's stack too: %s",
+			hold->iface, port, strerror(-result));
+}
+
+int
+hold_port(struct hold *hold, uint16_t port, const struct log *log)
+{
+	struct held_port held;
+	int result = take_port(hold, port, &held);
+
+	if (result < 0)
+		return refuse(port, result, log);
+	ingress_drop_port(hold, port);
+	return 0;
+}
+
+int
+hold_any_port(struct hold *hold, uint16_t *port, const struct log *log)
+{
+	struct held_port held;
+	int result = -EADDRINUSE;
+
+	for (unsigned i = 0; i < ANY_PORT_TRIES && result == -EADDRINUSE; i++)
+		result = take_port(hold, 0, &held);
+	if (result < 0) {
+		log_error(log, "no UDP port is free for a tunnel: %s", strerror(-result));
+		return result;
+	}
+	*port = held.port;
+	ingress_drop_port(hold, held.port);
 	return 0;
 }
 

@@ -29,9 +29,13 @@ int hold_create(const char *iface, const struct log *log, struct hold **hold)
  * hold_port binds UDP `port` on all addresses, IPv4 and IPv6, by sockets that drop everything:
  * the kernel sends no ICMP unreachable for it and nobody else can take it. Returns 0; -EADDRINUSE
  * with a line in `log` that names the port (and the program that has it, if it can be found).
- * hold_release gives it up again.
+ * hold_any_port does it with a port of the kernel's choice, into *port. hold_release gives it up
+ * again.
  */
-int hold_port(struct hold *hold, uint16_t port) __attribute__((warn_unused_result));
+int hold_port(struct hold *hold, uint16_t port, const struct log *log)
+	__attribute__((warn_unused_result));
+int hold_any_port(struct hold *hold, uint16_t *port, const struct log *log)
+	__attribute__((warn_unused_result));
 void hold_release(struct hold *hold, uint16_t port);
 
 /* hold_addresses sets the local addresses to which the drop applies (at most 64). */

@@ -197,19 +197,19 @@ try_bind(int family, const char *address)
 static void
 nobody_else_gets_the_port_until_it_is_released(void **state)
 {
-	assert_int_equal(hold_port(hold, PORT), 0);
+	assert_int_equal(hold_port(hold, PORT, &lab_log.log), 0);
 	assert_int_equal(try_bind(AF_INET, "0.0.0.0"), -EADDRINUSE);
 	assert_int_equal(try_bind(AF_INET, "10.7.0.1"), -EADDRINUSE);
 	assert_int_equal(try_bind(AF_INET6, "::"), -EADDRINUSE);
 	assert_int_equal(try_bind(AF_INET6, "fd07::1"), -EADDRINUSE);
-	assert_int_equal(hold_port(hold, OTHER_PORT), 0);
+	assert_int_equal(hold_port(hold, OTHER_PORT, &lab_log.log), 0);
 	hold_release(hold, PORT);
 	int fd4 = try_bind(AF_INET, "0.0.0.0");
 	int fd6 = try_bind(AF_INET6, "::");
 	assert_true(fd4 >= 0 && fd6 >= 0);
 	close(fd4);
 	close(fd6);
-	assert_int_equal(hold_port(hold, PORT), 0);
+	assert_int_equal(hold_port(hold, PORT, &lab_log.log), 0);
 }
 
 static void
@@ -226,13 +226,13 @@ port_in_use_is_refused_and_its_program_named(void **state)
 		lab_log_init(&lab_log);
 		int fd = try_bind(users[i].family, users[i].address);
 		assert_true(fd >= 0);
-		assert_int_equal(hold_port(hold, PORT), -EADDRINUSE);
+		assert_int_equal(hold_port(hold, PORT, &lab_log.log), -EADDRINUSE);
 		assert_true(lab_log_has(&lab_log, "4567"));
 		assert_true(lab_log_has(&lab_log, process));
 		assert_int_equal(lab_log.count, 1);
 		close(fd);
 		/* Nothing of the refused attempt is left. */
-		assert_int_equal(hold_port(hold, PORT), 0);
+		assert_int_equal(hold_port(hold, PORT, &lab_log.log), 0);
 		hold_release(hold, PORT);
 	}
 }
@@ -240,7 +240,7 @@ port_in_use_is_refused_and_its_program_named(void **state)
 static void
 kernel_sends_no_port_unreachable(void **state)
 {
-	assert_int_equal(hold_port(hold, PORT), 0);
+	assert_int_equal(hold_port(hold, PORT, &lab_log.log), 0);
 	/* No hold_addresses: the sockets alone must do it. */
 	assert_false(is_refused("10.7.0.1", PORT));
 	assert_false(is_refused("fd07::1", PORT));
@@ -254,7 +254,7 @@ static void
 stack_does_not_see_our_packets_but_we_do(void **state)
 {
 	int packets = lab_packet_socket(false, "u0");
-	assert_int_equal(hold_port(hold, PORT), 0);
+	assert_int_equal(hold_port(hold, PORT, &lab_log.log), 0);
 	hold_address("10.7.0.1");
 	unsigned long before = stack_packets();
 	send_burst("10.7.0.1", PORT, 100);
@@ -267,7 +267,7 @@ static void
 stack_does_not_see_our_packets_over_ipv6(void **state)
 {
 	int packets = lab_packet_socket(false, "u0");
-	assert_int_equal(hold_port(hold, PORT), 0);
+	assert_int_equal(hold_port(hold, PORT, &lab_log.log), 0);
 	unsigned long before = stack_datagrams6();
 	send_burst("fd07::1", PORT, 100);
 	assert_true(stack_datagrams6() - before >= BURST);
@@ -285,7 +285,7 @@ static void
 packets_with_ip_options_are_ours_too(void **state)
 {
 	static const uint8_t options[8] = {1, 1, 1, 1, 1, 1, 1, 0};
-	assert_int_equal(hold_port(hold, PORT), 0);
+	assert_int_equal(hold_port(hold, PORT, &lab_log.log), 0);
 	hold_address("10.7.0.1");
 	struct sockaddr_storage to;
 	int fd = socket_to("10.7.0.1", PORT, true, &to);
@@ -303,7 +303,7 @@ other_ports_addresses_and_fragments_pass(void **state)
 	struct sockaddr_in name = {.sin_family = AF_INET, .sin_port = htons(OTHER_PORT)};
 	int listener = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
 	assert_int_equal(bind(listener, (struct sockaddr *)&name, sizeof(name)), 0);
-	assert_int_equal(hold_port(hold, PORT), 0);
+	assert_int_equal(hold_port(hold, PORT, &lab_log.log), 0);
 	hold_address("10.7.0.1");
 
 	send_burst("10.7.0.1", OTHER_PORT, 100);
@@ -323,7 +323,7 @@ held_addresses_are_replaced(void **state)
 {
 	const struct address both[2] = {lab_address("10.7.0.1"), lab_address("10.7.0.5")};
 	struct address many[64];
-	assert_int_equal(hold_port(hold, PORT), 0);
+	assert_int_equal(hold_port(hold, PORT, &lab_log.log), 0);
 	hold_address("10.7.0.1");
 	hold_address("10.7.0.5");
 	unsigned long before = stack_packets();
@@ -351,7 +351,7 @@ held_addresses_are_replaced(void **state)
 static void
 released_port_passes_again(void **state)
 {
-	assert_int_equal(hold_port(hold, PORT), 0);
+	assert_int_equal(hold_port(hold, PORT, &lab_log.log), 0);
 	hold_address("10.7.0.1");
 	hold_release(hold, PORT);
 	unsigned long before = stack_packets();
@@ -369,7 +369,8 @@ killed_gateway_leaves_nothing_behind(void **state)
 	if (killed == 0) {
 		struct hold *its;
 		const struct address address = lab_address("10.7.0.1");
-		if (hold_create("u0", &lab_log.log, &its) < 0 || hold_port(its, PORT) < 0)
+		if (hold_create("u0", &lab_log.log, &its) < 0 ||
+			hold_port(its, PORT, &lab_log.log) < 0)
 			_exit(1);
 		hold_addresses(its, &address, 1);
 		_exit(0);
@@ -382,13 +383,13 @@ killed_gateway_leaves_nothing_behind(void **state)
 	unsigned long before = stack_packets();
 	send_burst("10.7.0.1", PORT, 100);
 	assert_int_equal(stack_packets() - before, BURST);
-	assert_int_equal(hold_port(hold, PORT), 0);
+	assert_int_equal(hold_port(hold, PORT, &lab_log.log), 0);
 }
 
 static void
 destroying_gives_everything_back(void **state)
 {
-	assert_int_equal(hold_port(hold, PORT), 0);
+	assert_int_equal(hold_port(hold, PORT, &lab_log.log), 0);
 	hold_address("10.7.0.1");
 	hold_destroy(hold);
 	hold = NULL;
