@@ -148,6 +148,33 @@ struct gl_tunnel_settings {
 int gl_gateway_add_tunnel(struct gl_gateway *gateway, const struct gl_tunnel_settings *settings)
 	__attribute__((warn_unused_result));
 
+struct gl_changes {
+	unsigned added; /* peers, over all tunnels */
+	unsigned changed;
+	unsigned removed;
+	unsigned unchanged;
+};
+
+/*
+ * gl_gateway_reconfigure makes the tunnels, running or not, into what `settings` say: exactly those
+ * that were added, matched by `host`. All or nothing: all is checked and planned, all memory and
+ * every port taken; only then is it applied, which cannot fail. Peers that are the same are not
+ * touched, their sessions go on. Another private key, preshared key, listen port, endpoint, list of
+ * allowed-ips or MTU is in force at once; routes of the host device follow.
+ *
+ * What changes is said to say->write as information, one line a change ("+ NAME 10.8.3.4
+ * 198.51.100.4:4567", "~ NAME endpoint A → B", "- NAME 10.8.3.4"; with the host device's name in
+ * front if there are several tunnels). NAME is that of the comment above the peer's section, else
+ * its abbreviated key. A host device or VPN address that is to be another one is warned of: that
+ * needs a new gateway, the rest is done. Errors are said as errors, and nothing has changed.
+ *
+ * With `dry_run` all of that is said, and nothing applied. *changes tells how many peers it
+ * concerns; all zero on error.
+ */
+int gl_gateway_reconfigure(struct gl_gateway *gateway, const struct gl_tunnel_settings settings[],
+	unsigned count, bool dry_run, const struct gl_log *say, struct gl_changes *changes)
+	__attribute__((warn_unused_result));
+
 /*
  * gl_gateway_start starts the library's own threads; initiations go out to every peer with an
  * endpoint within a second, as soon as lanes run.

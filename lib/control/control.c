@@ -16,11 +16,12 @@ directory_free(struct reclaim_item *item)
 }
 
 int
-control_publish_directory(struct control *control)
+control_publish_directory(struct control *control, struct directory *directory)
 {
-	struct directory *directory = calloc(1, sizeof(*directory));
 	struct directory *old;
 
+	if (directory == NULL)
+		directory = calloc(1, sizeof(*directory));
 	if (directory == NULL)
 		return -ENOMEM;
 	for (unsigned i = 0; i < control->tunnel_count; i++) {
@@ -49,15 +50,18 @@ control_init(struct control *control, const struct control_settings *settings)
 		.lanes_busy = settings->lanes_busy,
 	};
 	pthread_mutex_init(&control->lock, NULL);
+	pthread_mutex_init(&control->reconfiguring, NULL);
+	departures_init(&control->departures, control->rings, control->reclaim);
 	control->limiter = source_limiter_create();
 	if (control->limiter == NULL)
 		return -errno;
-	return control_publish_directory(control);
+	return control_publish_directory(control, NULL);
 }
 
 void
 control_fini(struct control *control)
 {
+	departures_fini(&control->departures);
 	for (unsigned i = 0; i < control->tunnel_count; i++)
 		tunnel_destroy(control->tunnels[i]);
 	control->tunnel_count = 0;
@@ -65,6 +69,7 @@ control_fini(struct control *control)
 	due_fini(&control->due);
 	source_limiter_destroy(control->limiter);
 	pthread_mutex_destroy(&control->lock);
+	pthread_mutex_destroy(&control->reconfiguring);
 }
 
 int
@@ -78,7 +83,7 @@ control_add_tunnel(struct control *control, struct tunnel *tunnel)
 		if (control->tunnels[i]->listen_port == tunnel->listen_port)
 			return -EEXIST;
 	control->tunnels[control->tunnel_count++] = tunnel;
-	error = control_publish_directory(control);
+	error = control_publish_directory(control, NULL);
 	if (error != 0)
 		control->tunnel_count--;
 	return error;

@@ -10,6 +10,7 @@
 #include "control/due.h"
 #include "net/nexthop.h"
 #include "table/source_limiter.h"
+#include "tunnel/departures.h"
 #include "tunnel/directory.h"
 #include "tunnel/reclaim.h"
 #include "tunnel/rings.h"
@@ -21,6 +22,9 @@
 #include <stdbool.h>
 
 struct control {
+	/* Held over a whole reconfiguration, and taken before `lock`; see reconfigure.h. */
+	pthread_mutex_t reconfiguring;
+	uint64_t reconfigurations; /* under it: how many were begun */
 	pthread_mutex_t lock;
 	_Atomic unsigned waiting; /* threads in control_lock() */
 	/* Set once, before any thread runs. */
@@ -36,6 +40,7 @@ struct control {
 	unsigned tunnel_count;
 	struct due due; /* peers, by when their timers must be looked at */
 	struct source_limiter *limiter; /* of handshakes while under load; over all tunnels */
+	struct departures departures; /* peers that were removed */
 	/* Under the lock: written; lanes: read. */
 	_Atomic(struct directory *) directory;
 };
@@ -96,5 +101,9 @@ control_waited_for(const struct control *control)
 int control_add_tunnel(struct control *control, struct tunnel *tunnel)
 	__attribute__((warn_unused_result));
 
-/* control_publish_directory makes the directory anew from tunnels and local addresses. */
-int control_publish_directory(struct control *control) __attribute__((warn_unused_result));
+/*
+ * control_publish_directory makes the directory anew from tunnels and local addresses, in memory
+ * from calloc that it takes over; NULL: its own, or -ENOMEM.
+ */
+int control_publish_directory(struct control *control, struct directory *directory)
+	__attribute__((warn_unused_result));

@@ -28,6 +28,7 @@ struct management {
 	struct hold *hold;
 	struct ev_loop *loop;
 	struct ev_async stop;
+	struct ev_async wake;
 	struct ev_io nexthops;
 	struct ev_timer refresh; /* runs from one refresh to the earliest next one */
 	bool changed; /* the kernel has reported a change since */
@@ -67,6 +68,12 @@ on_refresh(struct ev_loop *loop, struct ev_timer *timer, int events)
 }
 
 static void
+on_wake(struct ev_loop *loop, struct ev_async *async, int events)
+{
+	refresh_soon(async->data);
+}
+
+static void
 on_nexthops(struct ev_loop *loop, struct ev_io *io, int events)
 {
 	struct management *management = io->data;
@@ -98,6 +105,9 @@ management_create(struct control *control, struct hold *hold)
 		goto fail;
 	ev_async_init(&management->stop, on_stop);
 	ev_async_start(management->loop, &management->stop);
+	management->wake.data = management;
+	ev_async_init(&management->wake, on_wake);
+	ev_async_start(management->loop, &management->wake);
 	ev_timer_init(&management->refresh, on_refresh, REFRESH_INTERVAL_S, 0);
 	management->refresh.data = management;
 	if (control->nexthops->fd >= 0) {
@@ -127,10 +137,22 @@ management_destroy(struct management *management)
 	free(management);
 }
 
+struct control *
+management_control(struct management *management)
+{
+	return management->control;
+}
+
 struct resolver *
 management_resolver(struct management *management)
 {
 	return management->resolver;
+}
+
+struct hold *
+management_hold(struct management *management)
+{
+	return management->hold;
 }
 
 int
@@ -159,6 +181,12 @@ management_run(struct management *management)
 }
 
 void
+management_wake(struct management *management)
+{
+	ev_async_send(management->loop, &management->wake);
+}
+
+void
 management_stop(struct management *management)
 {
 	ev_async_send(management->loop, &management->stop);
@@ -171,8 +199,8 @@ inner_mtu(const struct management_tunnel *settings)
 	const struct peer *peer;
 	uint32_t mtu = settings->underlay_mtu;
 
-	if (settings->fixed_mtu != 0)
-		return settings->fixed_mtu;
+	if (settings->tunnel->fixed_mtu != 0)
+		return settings->tunnel->fixed_mtu;
 	TAILQ_FOREACH (peer, &settings->tunnel->peers, entry)
 		if (peer->path_mtu != 0 && peer->path_mtu < mtu)
 			mtu = peer->path_mtu;
@@ -206,7 +234,7 @@ management_refresh(struct management *management)
 	struct address locals[DIRECTORY_LOCALS_MAX];
 
 	control_lock(control);
-	if (control_publish_directory(control) != 0)
+	if (control_publish_directory(control, NULL) != 0)
 		log_error(control->log, "no memory to take over the underlay's addresses");
 	for (unsigned i = 0; i < management->tunnel_count; i++)
 		refresh_tunnel(control, &management->tunnels[i].settings);

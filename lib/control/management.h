@@ -16,7 +16,6 @@ struct management;
 struct management_tunnel {
 	struct tunnel *tunnel;
 	const struct tun *tun; /* NULL without a host device */
-	uint32_t fixed_mtu; /* inner MTU from the configuration; 0: follows the underlay's */
 	uint32_t underlay_mtu; /* of the port, while no next hop says less */
 	bool uapi; /* wg(8) can reach it, by a UAPI socket of its name */
 };
@@ -27,8 +26,10 @@ struct management *management_create(struct control *control, struct hold *hold)
 /* management_destroy closes UAPI sockets and the loop; the thread has ended. NULL is ignored. */
 void management_destroy(struct management *management);
 
-/* management_resolver returns the resolver that runs in this loop. */
+/* What management works on and with; the resolver runs in its loop; there may be no hold. */
+struct control *management_control(struct management *management);
 struct resolver *management_resolver(struct management *management);
+struct hold *management_hold(struct management *management);
 
 /*
  * management_add_tunnel has the tunnel follow next hops and MTU from now on, and opens its UAPI
@@ -47,3 +48,6 @@ void management_stop(struct management *management);
  * more often than every 50 ms.
  */
 void management_refresh(struct management *management);
+
+/* management_wake has the loop do a refresh soon. Any thread. */
+void management_wake(struct management *management);

@@ -34,26 +34,34 @@ struct lookup {
 	char host[256];
 };
 
-/* A name that some peer waits for. */
-struct wanted {
+/* A name that some peer waits for, or has waited for: then it is dropped at the next occasion. */
+struct resolver_name {
 	struct resolver *resolver;
 	struct tunnel *tunnel;
 	uint8_t public_key[32];
+	uint64_t number; /* the peer's `lookup` as long as it waits for this one */
+	bool replaces; /* an endpoint that the peer has */
 	uint16_t port;
 	double pause_s;
 	bool warned;
 	struct lookup *lookup; /* under way, or NULL */
 	struct ev_timer retry;
 	char host[256];
-	LIST_ENTRY(wanted) entry;
+	LIST_ENTRY(resolver_name) entry;
 };
+
+LIST_HEAD(resolver_names, resolver_name);
 
 struct resolver {
 	struct control *control;
 	struct ev_loop *loop;
 	struct ev_io done;
-	LIST_HEAD(, wanted) wanted;
+	struct ev_async wake;
+	struct resolver_names wanted; /* the loop's */
 	unsigned under_way;
+	/* Under the control lock. */
+	struct resolver_names started; /* that the loop has not taken over yet */
+	uint64_t last_number;
 };
 
 static void
@@ -142,7 +150,7 @@ lookup_start(const char *host, int wake_fd)
 }
 
 static void
-retry_later(struct wanted *wanted)
+retry_later(struct resolver_name *wanted)
 {
 	ev_timer_set(&wanted->retry, wanted->pause_s, 0.);
 	ev_timer_start(wanted->resolver->loop, &wanted->retry);
@@ -154,7 +162,7 @@ retry_later(struct wanted *wanted)
 static void
 on_retry(struct ev_loop *loop, struct ev_timer *timer, int events)
 {
-	struct wanted *wanted = timer->data;
+	struct resolver_name *wanted = timer->data;
 	struct resolver *resolver = wanted->resolver;
 
 	if (resolver->under_way < RESOLVER_LOOKUPS_MAX)
@@ -168,7 +176,7 @@ on_retry(struct ev_loop *loop, struct ev_timer *timer, int events)
 }
 
 static void
-wanted_free(struct wanted *wanted)
+wanted_free(struct resolver_name *wanted)
 {
 	ev_timer_stop(wanted->resolver->loop, &wanted->retry);
 	if (wanted->lookup != NULL)
@@ -177,20 +185,33 @@ wanted_free(struct wanted *wanted)
 	free(wanted);
 }
 
+/* The peer that waits for this name, or NULL. Control lock held. */
+static struct peer *
+waiting_peer(const struct resolver_name *wanted)
+{
+	struct peer *peer = key_table_find(wanted->tunnel->keys, wanted->public_key);
+
+	return peer != NULL && peer->lookup == wanted->number ? peer : NULL;
+}
+
 static void
-resolved(struct wanted *wanted, struct endpoint endpoint)
+resolved(struct resolver_name *wanted, struct endpoint endpoint)
 {
 	struct control *control = wanted->resolver->control;
 	struct peer *peer;
 
 	endpoint.port = wanted->port;
 	control_lock(control);
-	peer = key_table_find(wanted->tunnel->keys, wanted->public_key);
-	/* Roaming may have been faster than the name server. */
-	if (peer != NULL && peer->endpoint.port == 0) {
-		endpoint_set(control, peer, &endpoint, NULL);
-		handshake_initiate(control, peer, false);
-		handshake_schedule(control, peer);
+	peer = waiting_peer(wanted);
+	if (peer != NULL) {
+		peer->lookup = 0;
+		/* Roaming may have been faster than the name server. */
+		if (peer->endpoint.port == 0 || wanted->replaces) {
+			endpoint_set(control, peer, &endpoint, NULL);
+			if (peer_send_session(peer, clock_boot_ns(control->clock)) == NULL)
+				handshake_initiate(control, peer, false);
+			handshake_schedule(control, peer);
+		}
 	}
 	control_unlock(control);
 	bell_ring(&control->rings->bell);
@@ -198,7 +219,7 @@ resolved(struct wanted *wanted, struct endpoint endpoint)
 }
 
 static void
-finished(struct wanted *wanted)
+finished(struct resolver_name *wanted)
 {
 	struct lookup *lookup = wanted->lookup;
 	const int error = lookup->error;
@@ -223,13 +244,13 @@ static void
 on_done(struct ev_loop *loop, struct ev_io *io, int events)
 {
 	struct resolver *resolver = io->data;
-	struct wanted *wanted = LIST_FIRST(&resolver->wanted);
+	struct resolver_name *wanted = LIST_FIRST(&resolver->wanted);
 	uint64_t rings;
 
 	if (read(io->fd, &rings, sizeof(rings)) < 0)
 		return;
 	while (wanted != NULL) {
-		struct wanted *next = LIST_NEXT(wanted, entry);
+		struct resolver_name *next = LIST_NEXT(wanted, entry);
 		bool done = false;
 
 		if (wanted->lookup != NULL) {
@@ -241,6 +262,40 @@ on_done(struct ev_loop *loop, struct ev_io *io, int events)
 			finished(wanted);
 		wanted = next;
 	}
+}
+
+/* What nobody waits for any more may be in the middle of a lookup, which is left to itself. */
+static void
+drop_unwanted(struct resolver *resolver)
+{
+	struct resolver_name *wanted = LIST_FIRST(&resolver->wanted);
+
+	while (wanted != NULL) {
+		struct resolver_name *next = LIST_NEXT(wanted, entry);
+
+		if (waiting_peer(wanted) == NULL) {
+			resolver->under_way -= wanted->lookup != NULL;
+			wanted_free(wanted);
+		}
+		wanted = next;
+	}
+}
+
+static void
+on_wake(struct ev_loop *loop, struct ev_async *async, int events)
+{
+	struct resolver *resolver = async->data;
+	struct resolver_name *name;
+
+	control_lock(resolver->control);
+	drop_unwanted(resolver);
+	while ((name = LIST_FIRST(&resolver->started)) != NULL) {
+		LIST_REMOVE(name, entry);
+		LIST_INSERT_HEAD(&resolver->wanted, name, entry);
+		ev_timer_init(&name->retry, on_retry, 0., 0.);
+		ev_timer_start(loop, &name->retry);
+	}
+	control_unlock(resolver->control);
 }
 
 struct resolver *
@@ -259,7 +314,11 @@ resolver_create(struct control *control, struct ev_loop *loop)
 	resolver->control = control;
 	resolver->loop = loop;
 	resolver->done.data = resolver;
+	resolver->wake.data = resolver;
 	LIST_INIT(&resolver->wanted);
+	LIST_INIT(&resolver->started);
+	ev_async_init(&resolver->wake, on_wake);
+	ev_async_start(loop, &resolver->wake);
 	ev_io_init(&resolver->done, on_done, fd, EV_READ);
 	ev_io_start(loop, &resolver->done);
 	return resolver;
@@ -268,33 +327,58 @@ resolver_create(struct control *control, struct ev_loop *loop)
 void
 resolver_destroy(struct resolver *resolver)
 {
+	struct resolver_name *name;
+
 	if (resolver == NULL)
 		return;
 	while (!LIST_EMPTY(&resolver->wanted))
 		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): the list no longer holds it */
 		wanted_free(LIST_FIRST(&resolver->wanted));
+	while ((name = LIST_FIRST(&resolver->started)) != NULL) {
+		LIST_REMOVE(name, entry);
+		free(name);
+	}
+	ev_async_stop(resolver->loop, &resolver->wake);
 	ev_io_stop(resolver->loop, &resolver->done);
 	close(resolver->done.fd);
 	free(resolver);
 }
 
-int
-resolver_add(struct resolver *resolver, struct tunnel *tunnel, const uint8_t public_key[32],
+struct resolver_name *
+resolver_name_create(struct resolver *resolver, struct tunnel *tunnel, const uint8_t public_key[32],
 	const char *host, uint16_t port)
 {
-	struct wanted *wanted = calloc(1, sizeof(*wanted));
+	struct resolver_name *name = calloc(1, sizeof(*name));
 
-	if (wanted == NULL)
-		return -ENOMEM;
-	wanted->resolver = resolver;
-	wanted->tunnel = tunnel;
-	wanted->port = port;
-	wanted->pause_s = RESOLVER_RETRY_S;
-	memcpy(wanted->public_key, public_key, sizeof(wanted->public_key));
-	snprintf(wanted->host, sizeof(wanted->host), "%s", host);
-	wanted->retry.data = wanted;
-	ev_timer_init(&wanted->retry, on_retry, 0., 0.);
-	ev_timer_start(resolver->loop, &wanted->retry);
-	LIST_INSERT_HEAD(&resolver->wanted, wanted, entry);
-	return 0;
+	if (name == NULL)
+		return NULL;
+	name->resolver = resolver;
+	name->tunnel = tunnel;
+	name->port = port;
+	name->pause_s = RESOLVER_RETRY_S;
+	name->retry.data = name;
+	memcpy(name->public_key, public_key, sizeof(name->public_key));
+	snprintf(name->host, sizeof(name->host), "%s", host);
+	return name;
+}
+
+void
+resolver_name_destroy(struct resolver_name *name)
+{
+	free(name);
+}
+
+void
+resolver_start(struct resolver *resolver, struct resolver_name *name, struct peer *peer)
+{
+	name->number = ++resolver->last_number;
+	name->replaces = peer->endpoint.port != 0;
+	peer->lookup = name->number;
+	LIST_INSERT_HEAD(&resolver->started, name, entry);
+}
+
+void
+resolver_wake(struct resolver *resolver)
+{
+	ev_async_send(resolver->loop, &resolver->wake);
 }

@@ -54,6 +54,8 @@ take_raised_peer(struct control *control, struct peer *peer)
 	/* Taken before it is looked at: what is raised meanwhile comes again. */
 	const uint32_t bits = atomic_exchange_explicit(&peer->raised, 0, memory_order_acq_rel);
 
+	if (peer->departing)
+		return;
 	if (bits & PEER_ROAMED)
 		endpoint_roamed(control, peer);
 	if (bits & PEER_CONFIRMED)
@@ -128,6 +130,7 @@ rounds_do(struct control *control, uint64_t *next_ns)
 	work += take_messages(control);
 	work += do_all_due(control);
 	waiting = reclaim_poll(control->reclaim);
+	waiting += departures_poll(&control->departures);
 	if (next_ns != NULL) {
 		const uint64_t now_ns = clock_boot_ns(control->clock);
 

@@ -144,9 +144,12 @@ carry_out(struct lane *lane, struct batch *batch, struct peer *peer, uint32_t or
 {
 	struct staged *staged = &peer->lanes[lane->settings.id].staged;
 
-	if (orders & PEER_DROP_STAGED)
+	if (orders & (PEER_DROP_STAGED | PEER_FORGET))
 		while (staged->count > 0)
-			staged_drop_oldest(lane, peer, DROP_OUT_GAVE_UP);
+			staged_drop_oldest(lane, peer,
+				orders & PEER_FORGET ? DROP_OUT_NO_PEER : DROP_OUT_GAVE_UP);
+	if (orders & PEER_FORGET)
+		return;
 	if (!flush(lane, batch, peer) && (orders & PEER_KEEPALIVE) && staged->count == 0)
 		keepalive(lane, batch, peer);
 	if (orders & PEER_KEEPALIVE_AGAIN)

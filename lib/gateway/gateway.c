@@ -5,10 +5,9 @@
  */
 #include "gateway/gateway.h"
 
-#include "control/apply.h"
 #include "control/rounds.h"
 #include "crypto/x25519.h"
-#include "gateway/host_routes.h"
+#include "gateway/reconfigure.h"
 
 #include <rte_malloc.h>
 
@@ -186,9 +185,10 @@ gateway_destroy(struct gateway *gateway)
 		rte_free(gateway->lanes[i].lane);
 		aead_destroy(gateway->lanes[i].aead);
 	}
-	for (unsigned i = 0; i < gateway->inner_count; i++) {
-		port_close(gateway->inner[i]);
-		port_close(gateway->inner_ends[i]);
+	for (unsigned i = 0; i < gateway->tunnel_count; i++) {
+		port_close(gateway->tunnels[i].inner);
+		port_close(gateway->tunnels[i].inner_end);
+		host_routes_fini(&gateway->tunnels[i].routes);
 	}
 	rings_fini(&gateway->rings);
 	nexthops_destroy(gateway->settings.nexthops);
@@ -205,11 +205,9 @@ open_host_device(struct gateway *gateway, const struct gateway_tunnel_settings *
 	int error = tun_open(settings->name, mtu, settings->addresses, settings->address_count,
 		gateway->settings.log, &tun);
 
-	if (error != 0)
-		return error;
-	*device = host_add(&gateway->host, &tun, end);
-	host_routes_add(&tun, settings->config, &gateway->control);
-	return 0;
+	if (error == 0)
+		*device = host_add(&gateway->host, &tun, end);
+	return error;
 }
 
 static struct tunnel *
@@ -223,6 +221,7 @@ make_tunnel(struct gateway *gateway, const struct gateway_tunnel_settings *setti
 		.addresses = settings->addresses,
 		.address_count = settings->address_count,
 		.mtu = mtu,
+		.fixed_mtu = settings->config->mtu,
 		.lane_count = gateway->settings.lane_count,
 		.inner = inner,
 		.inner_bell = settings->host_device ? &gateway->host.bell : NULL,
@@ -239,31 +238,12 @@ make_tunnel(struct gateway *gateway, const struct gateway_tunnel_settings *setti
 	return tunnel;
 }
 
-/* An MTU that fits into the underlay's with what IPv6 outside adds, the most that can be needed. */
-static int
-check_mtu(const struct gateway *gateway, const struct gateway_tunnel_settings *settings)
-{
-	const uint32_t mtu = settings->config->mtu;
-	const unsigned underlay_mtu = gateway->settings.underlay->mtu;
-	const uint32_t most = tunnel_mtu(underlay_mtu);
-
-	if (mtu == 0 || (mtu >= TUNNEL_MTU_MIN && mtu <= most))
-		return 0;
-	log_error(gateway->settings.log,
-		"%s: MTU = %u does not fit an underlay whose MTU is %u, as up to %u bytes come "
-		"around a packet: give %u to %u, or leave the line out for %u",
-		settings->name, mtu, underlay_mtu, TUNNEL_OVERHEAD, TUNNEL_MTU_MIN, most, most);
-	return -EINVAL;
-}
-
 static int
 check_room(const struct gateway *gateway, const struct gateway_tunnel_settings *settings)
 {
 	const struct control *control = &gateway->control;
-	size_t peer_count = settings->config->peer_count;
 
 	for (unsigned i = 0; i < control->tunnel_count; i++) {
-		peer_count += control->tunnels[i]->peer_count;
 		if (control->tunnels[i]->listen_port != settings->listen_port)
 			continue;
 		log_error(gateway->settings.log,
@@ -271,26 +251,19 @@ check_room(const struct gateway *gateway, const struct gateway_tunnel_settings *
 			settings->name, settings->listen_port, control->tunnels[i]->name);
 		return -EEXIST;
 	}
-	if (gateway->inner_count == DIRECTORY_TUNNELS_MAX) {
-		log_error(gateway->settings.log, "%s: a gateway has %u tunnels at most",
-			settings->name, DIRECTORY_TUNNELS_MAX);
-		return -ENOSPC;
-	}
-	if (peer_count > GATEWAY_PEERS_MAX) {
-		log_error(gateway->settings.log,
-			"%s: with its peers there are %zu, and a gateway has %u at most, over all "
-			"tunnels",
-			settings->name, peer_count, GATEWAY_PEERS_MAX);
-		return -ENOSPC;
-	}
-	return 0;
+	if (gateway->tunnel_count < DIRECTORY_TUNNELS_MAX)
+		return 0;
+	log_error(gateway->settings.log, "%s: a gateway has %u tunnels at most", settings->name,
+		DIRECTORY_TUNNELS_MAX);
+	return -ENOSPC;
 }
 
 /* The inner port: both its ends are the gateway's, or, with a host device, one is that device's. */
 static int
 open_inner(struct gateway *gateway, const struct gateway_tunnel_settings *settings, uint32_t mtu,
-	struct port *ends[2], struct host_device **device)
+	struct gateway_tunnel *added)
 {
+	struct port *ends[2];
 	int error = port_memory_pair(
 		settings->name, (uint16_t)gateway->settings.lane_count, INNER_DEPTH, false, ends);
 
@@ -299,41 +272,26 @@ open_inner(struct gateway *gateway, const struct gateway_tunnel_settings *settin
 			settings->name);
 		return error;
 	}
-	gateway->inner[gateway->inner_count] = ends[0];
-	gateway->inner_ends[gateway->inner_count] = settings->host_device ? NULL : ends[1];
-	gateway->inner_count++;
-	if (!settings->host_device)
+	*added = (struct gateway_tunnel){.inner = ends[0]};
+	gateway->tunnel_count++;
+	if (!settings->host_device) {
+		added->inner_end = ends[1];
 		return 0;
-	error = open_host_device(gateway, settings, mtu, ends[1], device);
+	}
+	error = open_host_device(gateway, settings, mtu, ends[1], &added->device);
 	if (error != 0)
 		port_close(ends[1]);
 	return error;
 }
 
-int
-gateway_add_tunnel(struct gateway *gateway, const struct gateway_tunnel_settings *settings,
-	struct port **inner_end)
+/* Makes the tunnel of its settings, and makes it known to lanes, without peers as yet. */
+static int
+open_tunnel(struct gateway *gateway, const struct gateway_tunnel_settings *settings, uint32_t mtu,
+	struct gateway_tunnel *added)
 {
-	const uint32_t mtu = settings->config->mtu != 0
-		? settings->config->mtu
-		: tunnel_mtu(gateway->settings.underlay->mtu);
-	struct host_device *device = NULL;
-	struct tunnel *tunnel;
-	struct port *ends[2];
-	int error = check_mtu(gateway, settings);
+	struct tunnel *tunnel = make_tunnel(gateway, settings, mtu, added->inner);
+	int error;
 
-	if (error == 0)
-		error = check_room(gateway, settings);
-	if (error == 0 && gateway->settings.hold != NULL)
-		error = hold_port(
-			gateway->settings.hold, settings->listen_port, gateway->settings.log);
-	if (error == 0)
-		error = open_inner(gateway, settings, mtu, ends, &device);
-	if (error != 0)
-		return error;
-	if (!settings->host_device)
-		*inner_end = ends[1];
-	tunnel = make_tunnel(gateway, settings, mtu, ends[0]);
 	if (tunnel == NULL)
 		return -ENOMEM;
 	error = control_add_tunnel(&gateway->control, tunnel);
@@ -343,15 +301,41 @@ gateway_add_tunnel(struct gateway *gateway, const struct gateway_tunnel_settings
 		tunnel_destroy(tunnel);
 		return error;
 	}
-	error = apply_config(&gateway->control, management_resolver(gateway->management), tunnel,
-		settings->config, settings->peer_port);
+	added->tunnel = tunnel;
+	return 0;
+}
+
+int
+gateway_add_tunnel(struct gateway *gateway, const struct gateway_tunnel_settings *settings,
+	struct port **inner_end)
+{
+	const uint32_t mtu = settings->config->mtu != 0
+		? settings->config->mtu
+		: tunnel_mtu(gateway->settings.underlay->mtu);
+	const struct log *log = gateway->settings.log;
+	struct gateway_tunnel *added;
+	int error = gateway_check_mtu(gateway, settings, log);
+
+	if (error == 0)
+		error = check_room(gateway, settings);
+	if (error == 0 && gateway->settings.hold != NULL)
+		error = hold_port(gateway->settings.hold, settings->listen_port, log);
 	if (error != 0)
 		return error;
+	added = &gateway->tunnels[gateway->tunnel_count];
+	error = open_inner(gateway, settings, mtu, added);
+	if (error == 0)
+		error = open_tunnel(gateway, settings, mtu, added);
+	if (error == 0)
+		error = gateway_fill_tunnel(gateway, added->tunnel, settings);
+	if (error != 0)
+		return error;
+	if (!settings->host_device)
+		*inner_end = added->inner_end;
 	return management_add_tunnel(gateway->management,
 		&(const struct management_tunnel){
-			.tunnel = tunnel,
-			.tun = device == NULL ? NULL : &device->tun,
-			.fixed_mtu = settings->config->mtu,
+			.tunnel = added->tunnel,
+			.tun = added->device == NULL ? NULL : &added->device->tun,
 			.underlay_mtu = gateway->settings.underlay->mtu,
 			.uapi = settings->uapi,
 		});

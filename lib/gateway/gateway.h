@@ -10,6 +10,7 @@
 #include "control/host.h"
 #include "control/management.h"
 #include "datapath/lane.h"
+#include "gateway/host_routes.h"
 #include "net/hold.h"
 
 #include <rte_mempool.h>
@@ -54,6 +55,15 @@ struct gateway_lane {
 	struct aead *aead;
 };
 
+/* What a tunnel has outside of itself. */
+struct gateway_tunnel {
+	struct tunnel *tunnel;
+	struct port *inner; /* the lanes' end */
+	struct port *inner_end; /* the other one, if the caller has it; else NULL */
+	struct host_device *device; /* NULL: there is none */
+	struct host_routes routes; /* to the device */
+};
+
 struct gateway {
 	struct gateway_settings settings;
 	struct reclaim reclaim;
@@ -62,9 +72,8 @@ struct gateway {
 	struct host host;
 	struct management *management;
 	struct gateway_lane lanes[GATEWAY_LANES_MAX];
-	struct port *inner[DIRECTORY_TUNNELS_MAX]; /* the lanes' ends */
-	struct port *inner_ends[DIRECTORY_TUNNELS_MAX]; /* the others, where the caller has them */
-	unsigned inner_count;
+	struct gateway_tunnel tunnels[DIRECTORY_TUNNELS_MAX];
+	unsigned tunnel_count;
 	pthread_t threads[3];
 	unsigned thread_count;
 	_Atomic bool stop;

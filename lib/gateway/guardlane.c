@@ -378,37 +378,43 @@ check_own_entry(const struct log *log, const char *name, const struct tunnel_con
 }
 
 int
-gl_gateway_add_tunnel(struct gl_gateway *gateway, const struct gl_tunnel_settings *settings)
+library_tunnel(const struct gl_tunnel_settings *settings, const struct log *log,
+	struct gateway_tunnel_settings *inner, struct prefix *address)
 {
-	struct prefix address;
+	const struct tunnel_config *config = settings->config->config;
 
 	if (strncmp(settings->host, "tun:", 4) != 0 || settings->host[4] == '\0' ||
 		strlen(settings->host + 4) >= TUNNEL_NAME_MAX) {
-		log_error(&gateway->log, "host device \"%s\" is not of the form tun:NAME",
-			settings->host);
+		log_error(log, "host device \"%s\" is not of the form tun:NAME", settings->host);
 		return -EINVAL;
 	}
-	if (parse_vpn_address(settings->vpn_address, &address) != 0) {
-		log_error(&gateway->log, "VPN address \"%s\" is not an IP address",
-			settings->vpn_address);
+	if (parse_vpn_address(settings->vpn_address, address) != 0) {
+		log_error(log, "VPN address \"%s\" is not an IP address", settings->vpn_address);
 		return -EINVAL;
 	}
-	check_own_entry(
-		&gateway->log, settings->host + 4, settings->config->config, &address.address);
-	return gateway_add_tunnel(gateway->gateway,
-		&(const struct gateway_tunnel_settings){
-			.config = settings->config->config,
-			.name = settings->host + 4,
-			.listen_port = settings->listen_port != 0
-				? settings->listen_port
-				: settings->config->config->listen_port,
-			.peer_port = settings->peer_port,
-			.addresses = &address,
-			.address_count = 1,
-			.host_device = true,
-			.uapi = true,
-		},
-		NULL);
+	check_own_entry(log, settings->host + 4, config, &address->address);
+	*inner = (struct gateway_tunnel_settings){
+		.config = config,
+		.name = settings->host + 4,
+		.listen_port =
+			settings->listen_port != 0 ? settings->listen_port : config->listen_port,
+		.peer_port = settings->peer_port,
+		.addresses = address,
+		.address_count = 1,
+		.host_device = true,
+		.uapi = true,
+	};
+	return 0;
+}
+
+int
+gl_gateway_add_tunnel(struct gl_gateway *gateway, const struct gl_tunnel_settings *settings)
+{
+	struct gateway_tunnel_settings inner;
+	struct prefix address;
+	const int error = library_tunnel(settings, &gateway->log, &inner, &address);
+
+	return error != 0 ? error : gateway_add_tunnel(gateway->gateway, &inner, NULL);
 }
 
 int

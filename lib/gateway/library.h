@@ -24,3 +24,11 @@ struct gl_gateway {
 
 /* library_log returns a log that writes to the caller's sink, which must outlive it. */
 struct log library_log(const struct gl_log *sink);
+
+/*
+ * library_tunnel makes *inner, and *address that it points to, of what the caller says of a tunnel;
+ * warns of a VPN address that our own entry does not allow. Returns 0, or -EINVAL said to `log`.
+ */
+int library_tunnel(const struct gl_tunnel_settings *settings, const struct log *log,
+	struct gateway_tunnel_settings *inner, struct prefix *address)
+	__attribute__((warn_unused_result));

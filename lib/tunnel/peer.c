@@ -122,13 +122,46 @@ encap_free(struct reclaim_item *item)
 }
 
 int
+encaps_reserve(struct encap **spare, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct encap *encap = malloc(sizeof(*encap));
+
+		if (encap == NULL)
+			return -ENOMEM;
+		encap->spare = *spare;
+		*spare = encap;
+	}
+	return 0;
+}
+
+/* From the list if there is one: nobody else knows that memory. */
+static struct encap *
+encap_take(struct encap **spare)
+{
+	struct encap *encap = *spare;
+
+	if (encap == NULL)
+		return malloc(sizeof(*encap));
+	*spare = encap->spare;
+	return encap;
+}
+
+void
+encaps_release(struct encap **spare)
+{
+	while (*spare != NULL)
+		free(encap_take(spare));
+}
+
+int
 peer_set_encap(struct peer *peer, const struct encap *encap)
 {
 	struct encap *copy = NULL;
 	struct encap *old;
 
 	if (encap != NULL) {
-		copy = malloc(sizeof(*copy));
+		copy = encap_take(&peer->tunnel->spare_encaps);
 		if (copy == NULL)
 			return -ENOMEM;
 		*copy = *encap;
@@ -137,6 +170,28 @@ peer_set_encap(struct peer *peer, const struct encap *encap)
 	if (old != NULL)
 		reclaim_defer(peer->tunnel->reclaim, &old->reclaim, encap_free);
 	return 0;
+}
+
+static void
+free_staged(struct staged *staged)
+{
+	while (staged->first != NULL) {
+		struct rte_mbuf *mbuf = staged->first;
+
+		staged->first = mbuf->next;
+		mbuf->next = NULL;
+		rte_pktmbuf_free(mbuf);
+	}
+}
+
+void
+peer_discard(struct peer *peer)
+{
+	for (unsigned lane = 0; lane < peer->tunnel->lane_count; lane++)
+		free_staged(&peer->lanes[lane].staged);
+	free(peer->allowed_ips);
+	free(peer->configured);
+	secret_give(peer->tunnel->peers_memory, peer);
 }
 
 void

@@ -40,6 +40,7 @@ enum peer_order {
 	PEER_KEEPALIVE = 1 << 1, /* the same, or an empty packet if there are none */
 	PEER_KEEPALIVE_AGAIN = 1 << 2, /* after it stamps_owe_keepalive() */
 	PEER_DROP_STAGED = 1 << 3, /* no session came: drop the staged packets */
+	PEER_FORGET = 1 << 4, /* it is removed: the same, and nothing else for it ever again */
 };
 
 /* Packets that wait for a session, oldest first, linked through mbuf->next. */
@@ -67,6 +68,7 @@ struct encap {
 	enum drop_reason obstacle; /* why nothing can be sent; DROP_COUNT if it can */
 	struct outer_header header; /* valid without obstacle */
 	struct reclaim_item reclaim;
+	struct encap *spare; /* the next one, while it is in tunnel.spare_encaps */
 };
 
 struct peer {
@@ -92,6 +94,8 @@ struct peer {
 	struct cookie_jar jar;
 	struct timers timers;
 	struct endpoint endpoint; /* where to send; port 0: not known */
+	char *configured; /* the endpoint as the configuration names it, "HOST:PORT"; or NULL */
+	uint64_t lookup; /* the name lookup that it waits for (resolver.h), or 0 */
 	struct address source; /* local address to be kept, or ADDRESS_NONE */
 	uint32_t path_mtu; /* of the first hop to it; 0: not known */
 	uint8_t last_timestamp[MESSAGE_TIMESTAMP_LEN]; /* TAI64N of the last initiation we made */
@@ -110,7 +114,10 @@ struct peer {
 	size_t allowed_ips_count;
 	uint16_t persistent_keepalive_s;
 	char name[PEER_NAME_MAX];
-	TAILQ_ENTRY(peer) entry;
+	uint64_t planned; /* the last reconfiguration whose target names it */
+	TAILQ_ENTRY(peer) entry; /* of the tunnel's peers, or of departures */
+	bool departing; /* removed: see departures.h */
+	uint64_t departure_token;
 
 	struct peer_lane lanes[];
 };
@@ -191,10 +198,23 @@ void peer_erase_handshake(struct peer *peer);
 
 /*
  * peer_set_encap publishes the way to the peer, a copy of *encap (NULL: none). Returns 0 or
- * -ENOMEM, and then the old one stays. Control.
+ * -ENOMEM, and then the old one stays; it does not fail while the tunnel has spare_encaps. Control.
  */
 int peer_set_encap(struct peer *peer, const struct encap *encap)
 	__attribute__((warn_unused_result));
+
+/*
+ * encaps_reserve puts memory for `count` more ways into the list *spare. Returns 0 or -ENOMEM.
+ * encaps_release frees what is in it.
+ */
+int encaps_reserve(struct encap **spare, size_t count) __attribute__((warn_unused_result));
+void encaps_release(struct encap **spare);
+
+/*
+ * peer_discard wipes and frees a peer that no lane and no list has any more, and the packets that
+ * wait for it.
+ */
+void peer_discard(struct peer *peer);
 
 /* peer_totals_read sums the counters; lanes go on meanwhile. Control. */
 void peer_totals_read(const struct peer *peer, struct peer_totals *totals);

@@ -8,6 +8,7 @@
 
 #include <rte_rcu_qsbr.h>
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
 
@@ -55,6 +56,22 @@ reclaim_quiescent(struct reclaim *reclaim, unsigned lane)
  */
 void reclaim_defer(struct reclaim *reclaim, struct reclaim_item *item,
 	void (*free)(struct reclaim_item *item));
+
+/*
+ * reclaim_start returns a token for what is unreachable for lanes from now on; reclaim_passed tells
+ * whether no lane can hold it any more. For what is to be done then besides freeing. Control.
+ */
+static inline uint64_t
+reclaim_start(struct reclaim *reclaim)
+{
+	return rte_rcu_qsbr_start(reclaim->qsbr);
+}
+
+static inline bool
+reclaim_passed(struct reclaim *reclaim, uint64_t token)
+{
+	return rte_rcu_qsbr_check(reclaim->qsbr, token, false) == 1;
+}
 
 /* reclaim_poll frees what has waited long enough; returns how many still wait. Control. */
 unsigned reclaim_poll(struct reclaim *reclaim);

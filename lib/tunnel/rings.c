@@ -48,6 +48,7 @@ rings_init(struct rings *rings, const char *name, unsigned lane_count, unsigned 
 	for (unsigned i = 0; i < lane_count; i++)
 		rings->lanes[i].bell.fd = -1;
 	rings->lane_count = lane_count;
+	rings->peers_max = peers_max;
 	rings->handshakes = ring_make(name, "handshake", 0, RINGS_HANDSHAKE_DEPTH, from_lanes);
 	rings->raised = ring_make(name, "raised", 0, peers_max, from_lanes);
 	if (rings->handshakes == NULL || rings->raised == NULL)

@@ -29,6 +29,7 @@ struct rings {
 	struct rte_ring *raised;
 	struct bell bell; /* the handshake thread sleeps on it */
 	unsigned lane_count;
+	unsigned peers_max; /* that there is room for, those that depart included */
 	struct rings_lane *lanes;
 };
 

@@ -27,6 +27,7 @@ tunnel_create(const struct tunnel_settings *settings)
 	tunnel->inner = settings->inner;
 	tunnel->inner_bell = settings->inner_bell;
 	tunnel->reclaim = settings->reclaim;
+	tunnel->fixed_mtu = settings->fixed_mtu;
 	for (unsigned i = 0; i < settings->address_count && i < TUNNEL_ADDRESSES_MAX; i++)
 		tunnel->addresses[tunnel->address_count++] = settings->addresses[i];
 	atomic_init(&tunnel->mtu, settings->mtu);
@@ -59,22 +60,8 @@ peer_destroy(struct tunnel *tunnel, struct peer *peer)
 	/* Cannot fail: it takes no memory to publish none. */
 	if (peer_set_encap(peer, NULL) != 0)
 		abort();
-	for (unsigned i = 0; i < tunnel->lane_count; i++) {
-		struct staged *staged = &peer->lanes[i].staged;
-
-		while (staged->first != NULL) {
-			struct rte_mbuf *mbuf = staged->first;
-
-			staged->first = mbuf->next;
-			mbuf->next = NULL;
-			rte_pktmbuf_free(mbuf);
-		}
-	}
-	TAILQ_REMOVE(&tunnel->peers, peer, entry);
-	key_table_remove(tunnel->keys, peer->remote.public_key);
-	free(peer->allowed_ips);
-	secret_give(tunnel->peers_memory, peer);
-	tunnel->peer_count--;
+	tunnel_leave_peer(tunnel, peer);
+	peer_discard(peer);
 }
 
 void
@@ -97,17 +84,17 @@ tunnel_destroy(struct tunnel *tunnel)
 	secret_free(tunnel);
 }
 
-/* A table that lanes may still read; the memory to retire it is taken before it is replaced. */
-struct retired_table {
+/* A table that lanes may still read, or will; the memory to retire it comes with it. */
+struct tunnel_table {
 	struct reclaim_item reclaim;
 	void *table;
 	void (*destroy)(void *table);
 };
 
 static void
-retired_table_free(struct reclaim_item *item)
+table_free(struct reclaim_item *item)
 {
-	struct retired_table *retired = (struct retired_table *)item;
+	struct tunnel_table *retired = (struct tunnel_table *)item;
 
 	retired->destroy(retired->table);
 	free(retired);
@@ -126,12 +113,16 @@ destroy_indices(void *table)
 }
 
 static int
-grow_indices(struct tunnel *tunnel)
+reserve_indices(struct tunnel *tunnel, unsigned peer_count)
 {
-	struct retired_table *retired = calloc(1, sizeof(*retired));
-	struct index_table *grown = index_table_grow(
-		tunnel_indices(tunnel), (tunnel->peer_count + 1) * INDICES_PER_PEER * 2);
+	const unsigned room = peer_count * INDICES_PER_PEER * 2;
+	struct tunnel_table *retired;
+	struct index_table *grown;
 
+	if (peer_count * INDICES_PER_PEER <= tunnel->index_room)
+		return 0;
+	retired = calloc(1, sizeof(*retired));
+	grown = index_table_grow(tunnel_indices(tunnel), room);
 	if (retired == NULL || grown == NULL) {
 		free(retired);
 		index_table_destroy(grown);
@@ -140,87 +131,79 @@ grow_indices(struct tunnel *tunnel)
 	retired->table = tunnel_indices(tunnel);
 	retired->destroy = destroy_indices;
 	atomic_store_explicit(&tunnel->indices, grown, memory_order_release);
-	reclaim_defer(tunnel->reclaim, &retired->reclaim, retired_table_free);
+	reclaim_defer(tunnel->reclaim, &retired->reclaim, table_free);
+	tunnel->index_room = room;
 	return 0;
-}
-
-struct peer *
-tunnel_add_peer(struct tunnel *tunnel, const uint8_t public_key[NOISE_KEY_LEN],
-	const uint8_t preshared_key[NOISE_KEY_LEN], const struct prefix allowed_ips[],
-	size_t allowed_ips_count)
-{
-	struct peer *peer;
-	int error;
-
-	if (memcmp(public_key, tunnel->identity.public_key, NOISE_KEY_LEN) == 0) {
-		errno = EINVAL;
-		return NULL;
-	}
-	if ((tunnel->peer_count + 1) * INDICES_PER_PEER > tunnel->index_room) {
-		error = grow_indices(tunnel);
-		if (error != 0) {
-			errno = -error;
-			return NULL;
-		}
-		tunnel->index_room = (tunnel->peer_count + 1) * INDICES_PER_PEER * 2;
-	}
-	peer = secret_take(tunnel->peers_memory);
-	if (peer == NULL) {
-		errno = ENOMEM;
-		return NULL;
-	}
-	peer->tunnel = tunnel;
-	noise_remote_init(&peer->remote, &tunnel->identity, public_key, preshared_key);
-	cookie_jar_init(&peer->jar, public_key);
-	peer->allowed_ips = calloc(allowed_ips_count + 1, sizeof(*peer->allowed_ips));
-	error = peer->allowed_ips == NULL
-		? -ENOMEM
-		: key_table_insert(tunnel->keys, peer->remote.public_key, peer);
-	if (error != 0) {
-		free(peer->allowed_ips);
-		secret_give(tunnel->peers_memory, peer);
-		errno = -error;
-		return NULL;
-	}
-	if (allowed_ips_count > 0)
-		memcpy(peer->allowed_ips, allowed_ips, allowed_ips_count * sizeof(*allowed_ips));
-	peer->allowed_ips_count = allowed_ips_count;
-	TAILQ_INSERT_TAIL(&tunnel->peers, peer, entry);
-	tunnel->peer_count++;
-	return peer;
 }
 
 int
-tunnel_publish_allowed_ips(struct tunnel *tunnel)
+tunnel_reserve(struct tunnel *tunnel, unsigned peer_count)
 {
-	struct retired_table *retired = calloc(1, sizeof(*retired));
-	struct allowed_ips *table = NULL;
-	struct allowed_ip *entries;
-	struct peer *peer;
-	size_t count = 0;
+	const int error = key_table_reserve(tunnel->keys, peer_count);
 
-	TAILQ_FOREACH (peer, &tunnel->peers, entry)
-		count += peer->allowed_ips_count;
-	entries = calloc(count + 1, sizeof(*entries));
-	if (entries != NULL) {
-		count = 0;
-		TAILQ_FOREACH (peer, &tunnel->peers, entry)
-			for (size_t i = 0; i < peer->allowed_ips_count; i++)
-				entries[count++] = (struct allowed_ip){
-					.prefix = peer->allowed_ips[i],
-					.owner = peer,
-				};
-		table = allowed_ips_build(entries, count);
-	}
-	free(entries);
-	if (retired == NULL || table == NULL) {
-		free(retired);
-		allowed_ips_destroy(table);
-		return -ENOMEM;
-	}
-	retired->table =
-		atomic_exchange_explicit(&tunnel->allowed_ips, table, memory_order_acq_rel);
-	retired->destroy = destroy_allowed_ips;
-	reclaim_defer(tunnel->reclaim, &retired->reclaim, retired_table_free);
-	return 0;
+	return error != 0 ? error : reserve_indices(tunnel, peer_count);
+}
+
+struct peer *
+tunnel_make_peer(struct tunnel *tunnel, const struct noise_identity *identity,
+	const uint8_t public_key[NOISE_KEY_LEN], const uint8_t preshared_key[NOISE_KEY_LEN])
+{
+	struct peer *peer = secret_take(tunnel->peers_memory);
+
+	if (peer == NULL)
+		return NULL;
+	peer->tunnel = tunnel;
+	noise_remote_init(&peer->remote, identity, public_key, preshared_key);
+	cookie_jar_init(&peer->jar, public_key);
+	return peer;
+}
+
+void
+tunnel_enter_peer(struct tunnel *tunnel, struct peer *peer)
+{
+	/* A key that is there, or no room, would be a mistake of the caller's. */
+	if (key_table_insert(tunnel->keys, peer->remote.public_key, peer) != 0)
+		abort();
+	TAILQ_INSERT_TAIL(&tunnel->peers, peer, entry);
+	tunnel->peer_count++;
+}
+
+void
+tunnel_leave_peer(struct tunnel *tunnel, struct peer *peer)
+{
+	TAILQ_REMOVE(&tunnel->peers, peer, entry);
+	key_table_remove(tunnel->keys, peer->remote.public_key);
+	tunnel->peer_count--;
+	for (unsigned reason = 0; reason < DROP_COUNT; reason++)
+		tunnel->drops[reason] += peer->control_drops[reason];
+}
+
+struct tunnel_table *
+tunnel_table_make(const struct allowed_ip entries[], size_t count)
+{
+	struct tunnel_table *made = calloc(1, sizeof(*made));
+
+	if (made == NULL)
+		return NULL;
+	made->table = allowed_ips_build(entries, count);
+	made->destroy = destroy_allowed_ips;
+	if (made->table != NULL)
+		return made;
+	free(made);
+	return NULL;
+}
+
+void
+tunnel_table_swap(struct tunnel *tunnel, struct tunnel_table *table)
+{
+	table->table =
+		atomic_exchange_explicit(&tunnel->allowed_ips, table->table, memory_order_acq_rel);
+	reclaim_defer(tunnel->reclaim, &table->reclaim, table_free);
+}
+
+void
+tunnel_table_destroy(struct tunnel_table *table)
+{
+	if (table != NULL)
+		table_free(&table->reclaim);
 }

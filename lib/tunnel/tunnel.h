@@ -42,7 +42,6 @@ tunnel_mtu(uint32_t underlay_mtu)
 struct tunnel {
 	/* management: writes before the tunnel is shared; any: reads. */
 	char name[TUNNEL_NAME_MAX];
-	uint16_t listen_port;
 	unsigned lane_count;
 	struct port *inner; /* what inner packets come from and go to; one queue a lane */
 	struct bell *inner_bell; /* of the thread at its other end; NULL if it needs none */
@@ -55,6 +54,9 @@ struct tunnel {
 	_Atomic(struct allowed_ips *) allowed_ips; /* owners are peers */
 
 	/* control, all that follows */
+	uint16_t listen_port; /* what lanes go by is in the directory */
+	uint32_t fwmark; /* shown, not used */
+	uint32_t fixed_mtu; /* inner, from the configuration; 0: follows the underlay's */
 	struct noise_identity identity;
 	struct cookie_checker checker;
 	struct handshake_queue *handshakes; /* messages that wait for the handshake thread */
@@ -64,6 +66,7 @@ struct tunnel {
 	TAILQ_HEAD(tunnel_peers, peer) peers;
 	unsigned peer_count;
 	unsigned index_room; /* entries that `indices` was made for */
+	struct encap *spare_encaps; /* for ways that must not fail for want of memory */
 	uint32_t drops[DROP_COUNT]; /* of handshakes that no peer can be named for */
 };
 
@@ -74,7 +77,8 @@ struct tunnel_settings {
 	const uint8_t *private_key; /* 32 bytes */
 	const struct prefix *addresses;
 	unsigned address_count;
-	uint32_t mtu;
+	uint32_t mtu; /* to begin with */
+	uint32_t fixed_mtu; /* 0: follows the underlay's */
 	unsigned lane_count;
 	struct port *inner; /* stays the caller's */
 	struct bell *inner_bell; /* of the thread at its other end; NULL if it needs none */
@@ -89,15 +93,36 @@ struct tunnel *tunnel_create(const struct tunnel_settings *settings);
 void tunnel_destroy(struct tunnel *tunnel);
 
 /*
- * tunnel_add_peer makes a peer and enters its key. The allowed-ips are taken over by
- * tunnel_publish_allowed_ips(). Returns NULL with errno set: EEXIST, EINVAL for our own key.
+ * tunnel_reserve makes room for `peer_count` peers in all, in what tunnel_enter_peer and their
+ * handshakes fill. Room stays; nothing else changes. Returns 0 or -ENOMEM. Control.
  */
-struct peer *tunnel_add_peer(struct tunnel *tunnel, const uint8_t public_key[NOISE_KEY_LEN],
-	const uint8_t preshared_key[NOISE_KEY_LEN], const struct prefix allowed_ips[],
-	size_t allowed_ips_count);
+int tunnel_reserve(struct tunnel *tunnel, unsigned peer_count) __attribute__((warn_unused_result));
 
-/* tunnel_publish_allowed_ips rebuilds the table from all peers and swaps it. 0 or -ENOMEM. */
-int tunnel_publish_allowed_ips(struct tunnel *tunnel) __attribute__((warn_unused_result));
+/*
+ * tunnel_make_peer makes a peer that nobody knows yet, for a tunnel that is or will be `identity`;
+ * NULL without memory. Costs an X25519 and needs no lock. tunnel_enter_peer makes it one of the
+ * tunnel's, and cannot fail: the room is reserved, and the key is not there. Control.
+ */
+struct peer *tunnel_make_peer(struct tunnel *tunnel, const struct noise_identity *identity,
+	const uint8_t public_key[NOISE_KEY_LEN], const uint8_t preshared_key[NOISE_KEY_LEN]);
+void tunnel_enter_peer(struct tunnel *tunnel, struct peer *peer);
+
+/*
+ * tunnel_leave_peer takes the peer out of the tunnel's keys and list, and adds the drops that
+ * control has counted for it to the tunnel's. Control.
+ */
+void tunnel_leave_peer(struct tunnel *tunnel, struct peer *peer);
+
+/*
+ * A table of allowed-ips that is to be, owners peers, with the memory to let go of the one that it
+ * takes the place of. tunnel_table_make: NULL without memory. tunnel_table_swap publishes it: lanes
+ * find by the old table or by the new one, never by anything else. Control. tunnel_table_destroy
+ * frees one that was not published; NULL is ignored.
+ */
+struct tunnel_table;
+struct tunnel_table *tunnel_table_make(const struct allowed_ip entries[], size_t count);
+void tunnel_table_swap(struct tunnel *tunnel, struct tunnel_table *table);
+void tunnel_table_destroy(struct tunnel_table *table);
 
 /* tunnel_indices returns the index table; for control, which alone replaces it. */
 static inline struct index_table *

@@ -14,11 +14,13 @@
 
 #include "wire.h"
 
-#include "gateway/gateway.h"
+#include "gateway/reconfigure.h"
 
 #define PAIR_PORT 4567
 #define PAIR_SITES_MAX WIRE_ENDS_MAX
 #define PAIR_INNER_MAX 2048
+/* Room for what a reconfiguration says. */
+#define PAIR_SAID_MAX 8192
 /* How many packets that came out of a tunnel a site remembers. */
 #define PAIR_RECEIVED_DEPTH 4096
 
@@ -40,6 +42,7 @@ struct pair_site {
 	struct pair_clock clock;
 	struct gateway *gateway; /* NULL: the test itself plays this site */
 	struct port *inner; /* the outer world's end of it */
+	struct tunnel_config files; /* what it was started with, for pair_reconfigure */
 	struct address addresses[2]; /* of the underlay: IPv4, IPv6 */
 	uint8_t private_key[32];
 	uint8_t public_key[32];
@@ -48,6 +51,7 @@ struct pair_site {
 	uint64_t received_count;
 	uint64_t accounted[DROP_COUNT]; /* drops that the test has expected so far */
 	unsigned warnings;
+	char said[PAIR_SAID_MAX]; /* the lines of the last pair_reconfigure, each with a newline */
 	struct log log;
 };
 
@@ -140,6 +144,24 @@ const struct pair_packet *pair_received(const struct pair *pair, unsigned site, 
  * since it was last asked.
  */
 void pair_dropped(struct pair *pair, unsigned site, enum drop_reason reason, uint64_t count);
+
+/*
+ * pair_reconfigure makes the site's gateway into what site->files says by now; does not settle.
+ * Returns what gateway_reconfigure returns, its lines in site->said and its counts in *counts.
+ */
+int pair_reconfigure(struct pair *pair, unsigned site, struct reconfigure_counts *counts);
+
+/*
+ * Changing the files of a site. pair_file_of returns the section of a key; pair_file_add appends
+ * one (pointers to others are void then), pair_file_remove takes one out. pair_file_allow sets its
+ * allowed-ips to the prefixes in `list`, separated by blanks.
+ */
+struct tunnel_config_peer *
+pair_file_of(struct pair *pair, unsigned site, const uint8_t public_key[32]);
+struct tunnel_config_peer *
+pair_file_add(struct pair *pair, unsigned site, const uint8_t public_key[32]);
+void pair_file_remove(struct pair *pair, unsigned site, const uint8_t public_key[32]);
+void pair_file_allow(struct tunnel_config_peer *peer, const char *list);
 
 /* pair_converse sends a packet each way, and fails the test unless both arrive. */
 void pair_converse(struct pair *pair, unsigned a, unsigned b);

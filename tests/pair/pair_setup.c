@@ -125,32 +125,43 @@ inner_prefixes(unsigned number, struct prefix prefixes[static 2])
 	assert_int_equal(prefix_parse(text, &prefixes[1], NULL), 0);
 }
 
-static void
-fill_extra(
-	const struct pair *pair, struct tunnel_config_peer *peer, struct prefix *prefix, unsigned n)
+static struct prefix *
+copy_prefixes(const struct prefix prefixes[], size_t count)
 {
-	char text[PREFIX_TEXT_MAX];
+	struct prefix *copy = calloc(count, sizeof(*copy));
 
-	assert_int_equal(random_fill(pair->extra_keys[n], KEY_LEN), 0);
-	assert_int_equal(x25519_public(peer->public_key, pair->extra_keys[n]), 0);
-	snprintf(text, sizeof(text), "10.1.%u.%u/32", n / 256, n % 256);
-	assert_int_equal(prefix_parse(text, prefix, NULL), 0);
-	peer->allowed_ips = prefix;
-	peer->allowed_ips_count = 1;
+	assert_non_null(copy);
+	memcpy(copy, prefixes, count * sizeof(*copy));
+	return copy;
 }
 
 static void
-fill_peer(const struct pair *pair, const struct pair_site *site, const struct pair_site *other,
-	struct tunnel_config_peer *peer, struct prefix prefixes[static 2])
+add_extra(struct pair *pair, struct pair_site *site, unsigned n)
+{
+	struct tunnel_config_peer *peer;
+	uint8_t public_key[KEY_LEN];
+	char text[PREFIX_TEXT_MAX];
+
+	assert_int_equal(random_fill(pair->extra_keys[n], KEY_LEN), 0);
+	assert_int_equal(x25519_public(public_key, pair->extra_keys[n]), 0);
+	peer = pair_file_add(pair, site->number, public_key);
+	snprintf(text, sizeof(text), "10.1.%u.%u/32", n / 256, n % 256);
+	pair_file_allow(peer, text);
+}
+
+static void
+add_peer(struct pair *pair, const struct pair_site *site, const struct pair_site *other)
 {
 	const struct pair_options *options = &pair->options;
 	const bool renamed = other->number == 1 && options->key_of_1 != NULL;
+	struct tunnel_config_peer *peer =
+		pair_file_add(pair, site->number, renamed ? options->key_of_1 : other->public_key);
+	struct prefix prefixes[2];
 
-	memcpy(peer->public_key, renamed ? options->key_of_1 : other->public_key, KEY_LEN);
 	if (options->preshared[site->number])
 		memcpy(peer->preshared_key, preshared_key, KEY_LEN);
 	inner_prefixes(other->number, prefixes);
-	peer->allowed_ips = prefixes;
+	peer->allowed_ips = copy_prefixes(prefixes, 2);
 	peer->allowed_ips_count = 2;
 	peer->persistent_keepalive_s = options->keepalive_s[site->number];
 	if (options->no_endpoint[site->number])
@@ -160,47 +171,135 @@ fill_peer(const struct pair *pair, const struct pair_site *site, const struct pa
 }
 
 static void
+fill_files(struct pair *pair, struct pair_site *site)
+{
+	site->files = (struct tunnel_config){
+		.mtu = pair->options.mtu, .listen_port = PAIR_PORT, .clustering = true};
+	if (!pair->options.no_key[site->number])
+		memcpy(site->files.private_key, site->private_key, KEY_LEN);
+	for (unsigned other = 0; other < pair->site_count; other++)
+		if (other != site->number)
+			add_peer(pair, site, &pair->sites[other]);
+	for (unsigned n = 0; site->number == 0 && n < pair->options.extra_peers; n++)
+		add_extra(pair, site, n);
+}
+
+/* What the files do not say. */
+static struct gateway_tunnel_settings
+settings_of(const struct pair_site *site, char name[static TUNNEL_NAME_MAX],
+	struct prefix addresses[static 2])
+{
+	inner_prefixes(site->number, addresses);
+	addresses[0].address.bytes[3] = 1;
+	addresses[1].address.bytes[15] = 1;
+	snprintf(name, TUNNEL_NAME_MAX, "site%u", site->number);
+	return (struct gateway_tunnel_settings){
+		.config = &site->files,
+		.name = name,
+		.listen_port = site->files.listen_port,
+		.addresses = addresses,
+		.address_count = 2,
+	};
+}
+
+static void
 add_tunnel(struct pair *pair, struct pair_site *site)
 {
-	const unsigned extra = site->number == 0 ? pair->options.extra_peers : 0;
-	struct tunnel_config_peer *peers = calloc(PAIR_SITES_MAX + extra, sizeof(*peers));
-	struct prefix *prefixes = calloc(2 * PAIR_SITES_MAX + extra, sizeof(*prefixes));
-	struct tunnel_config config = {
-		.peers = peers, .mtu = pair->options.mtu, .clustering = true};
-	struct prefix own[2];
-	char name[16];
+	struct prefix addresses[2];
+	char name[TUNNEL_NAME_MAX];
+	struct gateway_tunnel_settings settings;
 
-	assert_non_null(peers);
-	assert_non_null(prefixes);
-	if (!pair->options.no_key[site->number])
-		memcpy(config.private_key, site->private_key, KEY_LEN);
-	for (unsigned other = 0; other < pair->site_count; other++) {
-		if (other == site->number)
-			continue;
-		fill_peer(pair, site, &pair->sites[other], &peers[config.peer_count],
-			&prefixes[2 * config.peer_count]);
-		config.peer_count++;
-	}
-	for (unsigned n = 0; n < extra; n++) {
-		fill_extra(pair, &peers[config.peer_count], &prefixes[2 * PAIR_SITES_MAX + n], n);
-		config.peer_count++;
-	}
-	inner_prefixes(site->number, own);
-	own[0].address.bytes[3] = 1;
-	own[1].address.bytes[15] = 1;
-	snprintf(name, sizeof(name), "site%u", site->number);
-	assert_int_equal(gateway_add_tunnel(site->gateway,
-				 &(const struct gateway_tunnel_settings){
-					 .config = &config,
-					 .name = name,
-					 .listen_port = PAIR_PORT,
-					 .addresses = own,
-					 .address_count = 2,
-				 },
-				 &site->inner),
-		0);
-	free(prefixes);
-	free(peers);
+	fill_files(pair, site);
+	settings = settings_of(site, name, addresses);
+	assert_int_equal(gateway_add_tunnel(site->gateway, &settings, &site->inner), 0);
+}
+
+static void
+hear(void *context, enum log_level level, const char *line)
+{
+	struct pair_site *site = context;
+	const size_t len = strlen(site->said);
+
+	snprintf(site->said + len, sizeof(site->said) - len, "%s\n", line);
+	take_line(context, level, line);
+}
+
+int
+pair_reconfigure(struct pair *pair, unsigned number, struct reconfigure_counts *counts)
+{
+	struct pair_site *site = &pair->sites[number];
+	const struct log log = {.level = LOG_LEVEL_DEBUG, .write = hear, .context = site};
+	struct reconfigure_counts unwanted;
+	struct prefix addresses[2];
+	char name[TUNNEL_NAME_MAX];
+	const struct gateway_tunnel_settings settings = settings_of(site, name, addresses);
+
+	site->said[0] = '\0';
+	return gateway_reconfigure(
+		site->gateway, &settings, 1, false, &log, counts != NULL ? counts : &unwanted);
+}
+
+struct tunnel_config_peer *
+pair_file_of(struct pair *pair, unsigned site, const uint8_t public_key[32])
+{
+	struct tunnel_config *files = &pair->sites[site].files;
+
+	for (size_t i = 0; i < files->peer_count; i++)
+		if (memcmp(files->peers[i].public_key, public_key, KEY_LEN) == 0)
+			return &files->peers[i];
+	fail_msg("site %u has no section of that key", site);
+	return NULL;
+}
+
+struct tunnel_config_peer *
+pair_file_add(struct pair *pair, unsigned site, const uint8_t public_key[32])
+{
+	struct tunnel_config *files = &pair->sites[site].files;
+	struct tunnel_config_peer *peer;
+
+	files->peers = reallocarray(files->peers, files->peer_count + 1, sizeof(files->peers[0]));
+	assert_non_null(files->peers);
+	peer = &files->peers[files->peer_count++];
+	*peer = (struct tunnel_config_peer){.line = 0};
+	memcpy(peer->public_key, public_key, KEY_LEN);
+	return peer;
+}
+
+void
+pair_file_remove(struct pair *pair, unsigned site, const uint8_t public_key[32])
+{
+	struct tunnel_config *files = &pair->sites[site].files;
+	struct tunnel_config_peer *peer = pair_file_of(pair, site, public_key);
+
+	free(peer->allowed_ips);
+	memmove(peer, peer + 1, (char *)&files->peers[files->peer_count] - (char *)(peer + 1));
+	files->peer_count--;
+}
+
+void
+pair_file_allow(struct tunnel_config_peer *peer, const char *list)
+{
+	struct prefix prefixes[64];
+	char text[1024];
+	char *rest = text;
+	const char *word;
+
+	snprintf(text, sizeof(text), "%s", list);
+	free(peer->allowed_ips);
+	peer->allowed_ips_count = 0;
+	while ((word = strsep(&rest, " ")) != NULL)
+		if (word[0] != '\0')
+			assert_int_equal(
+				prefix_parse(word, &prefixes[peer->allowed_ips_count++], NULL), 0);
+	peer->allowed_ips = copy_prefixes(prefixes, peer->allowed_ips_count);
+}
+
+static void
+free_files(struct tunnel_config *files)
+{
+	for (size_t i = 0; i < files->peer_count; i++)
+		free(files->peers[i].allowed_ips);
+	free(files->peers);
 }
 
 /* A gateway initiates at start; tests mostly want to say when. */
@@ -296,8 +395,10 @@ pair_end(struct pair *pair)
 		port_close(pair->wire.ends[i]);
 	}
 	wire_fini(&pair->wire);
-	for (unsigned i = 0; i < pair->site_count; i++)
+	for (unsigned i = 0; i < pair->site_count; i++) {
+		free_files(&pair->sites[i].files);
 		free(pair->sites[i].received);
+	}
 	assert_int_equal(rte_mempool_avail_count(pair->pool), POOL_COUNT);
 	assert_int_equal(rte_mempool_avail_count(pair->control_pool), CONTROL_POOL_COUNT);
 	rte_mempool_free(pair->pool);

@@ -62,6 +62,21 @@ bed_fini(struct bed *bed)
 	pair_end(bed->pair);
 }
 
+/* Has a name looked up for the peer, as a reconfiguration does. */
+static void
+look_up(struct bed *bed, const char *host)
+{
+	struct control *control = &bed->pair->sites[0].gateway->control;
+	struct resolver_name *name = resolver_name_create(bed->resolver, pair_tunnel(bed->pair, 0),
+		bed->pair->sites[1].public_key, host, 4711);
+
+	assert_non_null(name);
+	control_lock(control);
+	resolver_start(bed->resolver, name, pair_peer(bed->pair, 0, 1));
+	control_unlock(control);
+	resolver_wake(bed->resolver);
+}
+
 static void
 localhost_resolves_and_a_handshake_begins(void **state)
 {
@@ -70,9 +85,7 @@ localhost_resolves_and_a_handshake_begins(void **state)
 
 	bed_init(&bed);
 	peer = pair_peer(bed.pair, 0, 1);
-	assert_int_equal(resolver_add(bed.resolver, pair_tunnel(bed.pair, 0),
-				 bed.pair->sites[1].public_key, "localhost", 4711),
-		0);
+	look_up(&bed, "localhost");
 	wait_for(bed.loop, peer, 1000);
 	assert_int_equal(peer->endpoint.port, 4711);
 	if (peer->endpoint.address.family == ADDRESS_IPV4)
@@ -94,12 +107,46 @@ a_name_comes_too_late_for_a_peer_that_has_an_endpoint(void **state)
 
 	bed_init(&bed);
 	peer = pair_peer(bed.pair, 0, 1);
-	assert_int_equal(resolver_add(bed.resolver, pair_tunnel(bed.pair, 0),
-				 bed.pair->sites[1].public_key, "localhost", 4711),
-		0);
+	look_up(&bed, "localhost");
 	pair_connect(bed.pair, 1, 0);
 	run_for(bed.loop, 0.5);
 	assert_int_equal(peer->endpoint.port, PAIR_PORT);
+	bed_fini(&bed);
+}
+
+static void
+a_name_takes_the_place_of_an_endpoint_that_was_there_before(void **state)
+{
+	struct bed bed;
+	struct peer *peer;
+
+	bed_init(&bed);
+	peer = pair_peer(bed.pair, 0, 1);
+	pair_connect(bed.pair, 1, 0);
+	look_up(&bed, "localhost");
+	for (unsigned i = 0; i < 1000 && peer->endpoint.port != 4711; i++)
+		run_for(bed.loop, 0.01);
+	assert_int_equal(peer->endpoint.port, 4711);
+	bed_fini(&bed);
+}
+
+/* Given up, replaced by another, or the peer is gone: in any case it does nothing any more. */
+static void
+a_name_that_nobody_waits_for_is_dropped(void **state)
+{
+	struct bed bed;
+	struct peer *peer;
+
+	bed_init(&bed);
+	peer = pair_peer(bed.pair, 0, 1);
+	look_up(&bed, "localhost");
+	look_up(&bed, "nonexistent.invalid");
+	run_for(bed.loop, 0.5);
+	assert_int_equal(peer->endpoint.port, 0);
+	look_up(&bed, "localhost");
+	peer->lookup = 0;
+	run_for(bed.loop, 0.5);
+	assert_int_equal(peer->endpoint.port, 0);
 	bed_fini(&bed);
 }
 
@@ -112,9 +159,7 @@ what_does_not_resolve_is_warned_of_once_and_tried_again(void **state)
 	bed_init(&bed);
 	peer = pair_peer(bed.pair, 0, 1);
 	bed.pair->sites[0].warnings = 0;
-	assert_int_equal(resolver_add(bed.resolver, pair_tunnel(bed.pair, 0),
-				 bed.pair->sites[1].public_key, "nonexistent.invalid", 4711),
-		0);
+	look_up(&bed, "nonexistent.invalid");
 	/* The first pause is 2 s: two lookups at least, where name servers answer at all. */
 	run_for(bed.loop, RESOLVER_RETRY_S + 1.5);
 	assert_int_equal(peer->endpoint.port, 0);
@@ -131,6 +176,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(localhost_resolves_and_a_handshake_begins),
 		cmocka_unit_test(a_name_comes_too_late_for_a_peer_that_has_an_endpoint),
+		cmocka_unit_test(a_name_takes_the_place_of_an_endpoint_that_was_there_before),
+		cmocka_unit_test(a_name_that_nobody_waits_for_is_dropped),
 		cmocka_unit_test(what_does_not_resolve_is_warned_of_once_and_tried_again),
 	};
 

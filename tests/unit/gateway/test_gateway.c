@@ -9,6 +9,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -97,12 +98,17 @@ an_mtu_that_does_not_fit_the_underlay_is_refused(void **state)
 static void
 more_peers_than_there_is_room_for_are_refused(void **state)
 {
-	const struct tunnel_config config = {.peer_count = GATEWAY_PEERS_MAX};
+	struct tunnel_config_peer *peers = calloc(GATEWAY_PEERS_MAX, sizeof(*peers));
+	const struct tunnel_config config = {.peers = peers, .peer_count = GATEWAY_PEERS_MAX};
 	struct said said;
 	struct pair *pair = begin(&said);
 
+	assert_non_null(peers);
+	for (uint32_t i = 0; i < GATEWAY_PEERS_MAX; i++)
+		memcpy(peers[i].public_key, &i, sizeof(i));
 	assert_int_equal(add(pair, 5000, &config), -ENOSPC);
 	assert_said(&said, "there are 65537, and a gateway has 65536 at most");
+	free(peers);
 	pair_end(pair);
 }
 
