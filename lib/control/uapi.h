@@ -7,8 +7,6 @@
 
 #include "control/control.h"
 
-#include <stddef.h>
-
 struct ev_loop;
 struct uapi;
 
@@ -24,10 +22,3 @@ int uapi_create(struct control *control, struct tunnel *tunnel, struct ev_loop *
 
 /* uapi_destroy closes all connections and removes the socket file. NULL is ignored. */
 void uapi_destroy(struct uapi *uapi);
-
-/*
- * uapi_get returns the answer to "get=1" for the tunnel, one consistent snapshot, ending with
- * errno=0 and an empty line; its length without the final zero goes to *len. It holds secrets: wipe
- * and free. NULL without memory. Control, under its lock.
- */
-char *uapi_get(struct tunnel *tunnel, size_t *len);

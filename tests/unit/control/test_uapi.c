@@ -2,6 +2,7 @@
  * What "get=1" answers, to the letter; the socket, and what it does when things are scarce.
  */
 #include "control/uapi.h"
+#include "control/uapi_get.h"
 
 #include "base/secret.h"
 
@@ -59,7 +60,7 @@ get_tells_all_of_a_tunnel(void **state)
 	assert_non_null(text);
 	assert_string_equal(text, expected);
 	assert_int_equal(len, strlen(text));
-	free(text);
+	secret_free(text);
 	pair_end(pair);
 }
 
@@ -91,7 +92,7 @@ get_leaves_out_what_there_is_not(void **state)
 	text = uapi_get(pair_tunnel(pair, 0), &len);
 	assert_non_null(text);
 	assert_string_equal(text, expected);
-	free(text);
+	secret_free(text);
 	pair_end(pair);
 }
 
@@ -128,8 +129,7 @@ get_leaves_no_copy_of_a_key_behind(void **state)
 	assert_true(len > 16384);
 	key_to_hex(pair->sites[0].private_key, hex);
 	assert_non_null(strstr(text, hex));
-	secret_wipe(text, len);
-	free(text);
+	secret_free(text);
 	/* The allocator writes over the first bytes of what is free. */
 	assert_false(heap_holds(hex + KEY_HEX_LEN / 2, KEY_HEX_LEN / 2));
 	pair_end(pair);
