@@ -33,6 +33,8 @@ struct management {
 	struct ev_timer refresh; /* runs from one refresh to the earliest next one */
 	bool changed; /* the kernel has reported a change since */
 	struct resolver *resolver;
+	management_follower *follow; /* NULL: nobody does */
+	void *follow_context;
 	struct served_tunnel tunnels[DIRECTORY_TUNNELS_MAX];
 	unsigned tunnel_count;
 };
@@ -153,6 +155,21 @@ struct hold *
 management_hold(struct management *management)
 {
 	return management->hold;
+}
+
+void
+management_follow(struct management *management, management_follower *follow, void *context)
+{
+	management->follow = follow;
+	management->follow_context = context;
+}
+
+void
+management_changed(
+	const struct management *management, const struct tunnel *tunnel, const struct log *log)
+{
+	if (management->follow != NULL)
+		management->follow(management->follow_context, tunnel, log);
 }
 
 int

@@ -32,6 +32,16 @@ struct resolver *management_resolver(struct management *management);
 struct hold *management_hold(struct management *management);
 
 /*
+ * management_follow has `follow` called whenever a reconfiguration has changed a tunnel, by the
+ * files or by UAPI, before another one can begin: for what depends on its peers and lies outside
+ * control. The control lock is not held. Before any tunnel is added. management_changed calls it.
+ */
+typedef void management_follower(void *context, const struct tunnel *tunnel, const struct log *log);
+void management_follow(struct management *management, management_follower *follow, void *context);
+void management_changed(
+	const struct management *management, const struct tunnel *tunnel, const struct log *log);
+
+/*
  * management_add_tunnel has the tunnel follow next hops and MTU from now on, and opens its UAPI
  * socket if it is to have one. Returns 0 or a negative errno, logged.
  */

@@ -323,5 +323,8 @@ reconfigure_apply(struct reconfigure *reconfigure)
 	resolver_wake(management_resolver(reconfigure->management));
 	management_wake(reconfigure->management);
 	release_ports(reconfigure, former_ports, reconfigure->plan_count);
+	for (unsigned i = 0; i < reconfigure->plan_count; i++)
+		management_changed(
+			reconfigure->management, reconfigure->plans[i].tunnel, reconfigure->log);
 	end(reconfigure);
 }

@@ -97,7 +97,10 @@ make_parts(struct gateway *gateway)
 	if (error != 0)
 		return error;
 	gateway->management = management_create(&gateway->control, settings->hold);
-	return gateway->management == NULL ? -errno : 0;
+	if (gateway->management == NULL)
+		return -errno;
+	management_follow(gateway->management, gateway_follow, gateway);
+	return 0;
 }
 
 int

@@ -40,9 +40,11 @@ make_target(struct target *target, const struct gateway_tunnel_settings *setting
 	return error;
 }
 
-static void
-update_routes(struct gateway *gateway, const struct tunnel *tunnel, const struct log *log)
+void
+gateway_follow(void *context, const struct tunnel *tunnel, const struct log *log)
 {
+	struct gateway *gateway = context;
+
 	for (unsigned i = 0; i < gateway->tunnel_count; i++) {
 		struct gateway_tunnel *of = &gateway->tunnels[i];
 
@@ -72,8 +74,6 @@ gateway_fill_tunnel(struct gateway *gateway, struct tunnel *tunnel,
 	else
 		reconfigure_abandon(reconfigure);
 	target_fini(&target);
-	if (error == 0)
-		update_routes(gateway, tunnel, log);
 	return error;
 }
 
@@ -203,8 +203,6 @@ gateway_reconfigure(struct gateway *gateway, const struct gateway_tunnel_setting
 		reconfigure_apply(reconfigure);
 	for (unsigned i = 0; i < change.target_count; i++)
 		target_fini(&change.targets[i]);
-	for (unsigned i = 0; i < count && error == 0 && !dry_run; i++)
-		update_routes(gateway, change.tunnels[i], log);
 	return error;
 }
 

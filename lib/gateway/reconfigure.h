@@ -27,6 +27,12 @@ int gateway_fill_tunnel(struct gateway *gateway, struct tunnel *tunnel,
 	const struct gateway_tunnel_settings *settings) __attribute__((warn_unused_result));
 
 /*
+ * gateway_follow has the routes to the tunnel's host device follow its peers. `gateway` is a struct
+ * gateway; for management_follow().
+ */
+void gateway_follow(void *gateway, const struct tunnel *tunnel, const struct log *log);
+
+/*
  * gateway_check_mtu returns 0 if the configuration's MTU fits the underlay's with what IPv6 outside
  * adds, the most that can be needed; else -EINVAL, said to `log`.
  */
