@@ -184,8 +184,7 @@ management_add_tunnel(struct management *management, const struct management_tun
 	}
 	*served = (struct served_tunnel){.settings = *tunnel};
 	if (tunnel->uapi)
-		error = uapi_create(
-			management->control, tunnel->tunnel, management->loop, &served->uapi);
+		error = uapi_create(management, tunnel->tunnel, management->loop, &served->uapi);
 	if (error == 0)
 		management->tunnel_count++;
 	return error;

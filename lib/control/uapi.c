@@ -22,7 +22,7 @@
 #define PAUSE_S 1.0
 
 struct uapi {
-	struct control *control;
+	const struct log *log;
 	struct ev_loop *loop;
 	struct ev_io listener;
 	struct ev_timer pause; /* active: the listener is not */
@@ -43,7 +43,7 @@ on_pause_over(struct ev_loop *loop, struct ev_timer *timer, int events)
 static void
 pause_listening(struct uapi *uapi, int error)
 {
-	log_warning(uapi->control->log, "%s: cannot take a connection: %s", uapi->address.sun_path,
+	log_warning(uapi->log, "%s: cannot take a connection: %s", uapi->address.sun_path,
 		strerror(error));
 	ev_io_stop(uapi->loop, &uapi->listener);
 	ev_timer_again(uapi->loop, &uapi->pause);
@@ -95,22 +95,23 @@ listen_on(const struct sockaddr_un *address)
 }
 
 int
-uapi_create(
-	struct control *control, struct tunnel *tunnel, struct ev_loop *loop, struct uapi **uapi)
+uapi_create(struct management *management, struct tunnel *tunnel, struct ev_loop *loop,
+	struct uapi **uapi)
 {
+	const struct log *log = management_control(management)->log;
 	struct uapi *created = calloc(1, sizeof(*created));
 	int fd;
 
 	if (created == NULL)
 		return -ENOMEM;
-	created->control = control;
+	created->log = log;
 	created->loop = loop;
 	created->address.sun_family = AF_UNIX;
-	uapi_clients_init(&created->clients, control, tunnel, loop);
+	uapi_clients_init(&created->clients, management, tunnel, loop);
 	snprintf(created->address.sun_path, sizeof(created->address.sun_path), UAPI_DIR "/%s.sock",
 		tunnel->name);
 	if (mkdir(UAPI_DIR, 0755) != 0 && errno != EEXIST)
-		log_warning(control->log, "cannot make %s: %s", UAPI_DIR, strerror(errno));
+		log_warning(log, "cannot make %s: %s", UAPI_DIR, strerror(errno));
 	if (in_use(&created->address)) {
 		fd = -EADDRINUSE;
 	} else {
@@ -118,7 +119,7 @@ uapi_create(
 		fd = listen_on(&created->address);
 	}
 	if (fd < 0) {
-		log_error(control->log, "cannot listen on %s: %s%s", created->address.sun_path,
+		log_error(log, "cannot listen on %s: %s%s", created->address.sun_path,
 			strerror(-fd),
 			fd == -EADDRINUSE ? "; does another WireGuard have this name?" : "");
 		free(created);

@@ -1,11 +1,11 @@
 /*
  * WireGuard's cross-platform userspace API: what wg(8) talks to.
  * On the packet's way: nowhere.
- * Threads: management; takes the control lock to read. Source: wireguard.com/xplatform.
+ * Threads: management; Source: wireguard.com/xplatform.
  */
 #pragma once
 
-#include "control/control.h"
+#include "control/management.h"
 
 struct ev_loop;
 struct uapi;
@@ -15,9 +15,9 @@ struct uapi;
 /*
  * uapi_create listens on UAPI_DIR/NAME.sock of the tunnel, mode 0600, in the event loop. A socket
  * file that nobody listens on is replaced; -EADDRINUSE if somebody does. Returns 0, or a negative
- * errno with one line in the log. Only "get" is served as yet; "set" is answered EOPNOTSUPP.
+ * errno with one line in the log.
  */
-int uapi_create(struct control *control, struct tunnel *tunnel, struct ev_loop *loop,
+int uapi_create(struct management *management, struct tunnel *tunnel, struct ev_loop *loop,
 	struct uapi **uapi) __attribute__((warn_unused_result));
 
 /* uapi_destroy closes all connections and removes the socket file. NULL is ignored. */

@@ -6,6 +6,7 @@
 #include "control/uapi_client.h"
 
 #include "base/secret.h"
+#include "control/uapi_apply.h"
 #include "control/uapi_get.h"
 #include "control/uapi_request.h"
 
@@ -33,10 +34,15 @@ struct uapi_client {
 };
 
 void
-uapi_clients_init(struct uapi_clients *clients, struct control *control, struct tunnel *tunnel,
-	struct ev_loop *loop)
+uapi_clients_init(struct uapi_clients *clients, struct management *management,
+	struct tunnel *tunnel, struct ev_loop *loop)
 {
-	*clients = (struct uapi_clients){.control = control, .tunnel = tunnel, .loop = loop};
+	*clients = (struct uapi_clients){
+		.management = management,
+		.tunnel = tunnel,
+		.loop = loop,
+		.patience_s = UAPI_PATIENCE_S,
+	};
 	TAILQ_INIT(&clients->list);
 }
 
@@ -93,14 +99,15 @@ static void
 answer_get(struct uapi_client *client, size_t len)
 {
 	struct uapi_clients *clients = client->clients;
+	struct control *control = management_control(clients->management);
 
 	if (len != strlen("get=1\n\n")) {
 		answer_errno(client, EINVAL);
 		return;
 	}
-	control_lock(clients->control);
+	control_lock(control);
 	client->got = uapi_get(clients->tunnel, &client->out_len);
-	control_unlock(clients->control);
+	control_unlock(control);
 	client->out = client->got;
 	if (client->got == NULL)
 		answer_errno(client, ENOMEM);
@@ -109,7 +116,17 @@ answer_get(struct uapi_client *client, size_t len)
 static void
 answer_set(struct uapi_client *client, size_t len)
 {
-	answer_errno(client, client->in.fault != 0 ? client->in.fault : -EOPNOTSUPP);
+	struct uapi_clients *clients = client->clients;
+	int error = client->in.fault;
+
+	if (error == 0)
+		error = uapi_apply(clients->management, clients->tunnel, client->in.text, len);
+	else
+		log_error(management_control(clients->management)->log,
+			"%s: a UAPI request to set is refused, and nothing has changed: %s",
+			clients->tunnel->name,
+			error == -E2BIG ? "it is too long" : "no memory for it");
+	answer_errno(client, error);
 }
 
 /* Answers a request if a whole one has come. Returns false to hang up. */
@@ -207,6 +224,6 @@ uapi_clients_add(struct uapi_clients *clients, int fd)
 	ev_io_init(&client->io, on_client, fd, EV_READ);
 	ev_io_start(clients->loop, &client->io);
 	ev_init(&client->patience, on_patience_over);
-	client->patience.repeat = UAPI_PATIENCE_S;
+	client->patience.repeat = clients->patience_s;
 	ev_timer_again(clients->loop, &client->patience);
 }

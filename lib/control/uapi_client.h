@@ -1,12 +1,12 @@
 /*
  * Connections to a tunnel's UAPI socket: requests in, answers out.
  * On the packet's way: nowhere.
- * Threads: management; takes the control lock for whole requests only, never while a client reads
- * or writes.
+ * Threads: management; changes and locks something for whole requests only, never while a client
+ * reads or writes.
  */
 #pragma once
 
-#include "control/control.h"
+#include "control/management.h"
 
 #include <sys/queue.h>
 
@@ -23,15 +23,16 @@ struct uapi_client;
 
 /* All clients of one socket. */
 struct uapi_clients {
-	struct control *control;
+	struct management *management;
 	struct tunnel *tunnel;
 	struct ev_loop *loop;
 	TAILQ_HEAD(uapi_client_list, uapi_client) list; /* the longest silent first */
 	unsigned count;
+	double patience_s; /* UAPI_PATIENCE_S at first */
 };
 
-void uapi_clients_init(struct uapi_clients *clients, struct control *control, struct tunnel *tunnel,
-	struct ev_loop *loop);
+void uapi_clients_init(struct uapi_clients *clients, struct management *management,
+	struct tunnel *tunnel, struct ev_loop *loop);
 
 /* uapi_clients_fini closes all connections. */
 void uapi_clients_fini(struct uapi_clients *clients);

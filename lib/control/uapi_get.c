@@ -89,6 +89,8 @@ uapi_get(struct tunnel *tunnel, size_t *len)
 	secret_wipe(hex, sizeof(hex));
 	if (tunnel->listen_port != 0)
 		answer_add(&out, "listen_port=%u\n", tunnel->listen_port);
+	if (tunnel->fwmark != 0)
+		answer_add(&out, "fwmark=%" PRIu32 "\n", tunnel->fwmark);
 	TAILQ_FOREACH (peer, &tunnel->peers, entry)
 		add_peer(&out, peer);
 	answer_add(&out, "errno=0\n\n");
