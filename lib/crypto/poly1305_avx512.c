@@ -247,6 +247,8 @@ step_load(struct number blocks[STEP_BLOCKS], const struct lanes *lanes, ptrdiff_
 		const uint8_t *data = lanes->set->data[i];
 		ptrdiff_t from = at - lanes->shape->pads[i];
 
+		__builtin_prefetch((const void *)((intptr_t)data + from +
+			(POLY1305_PREFETCH + 1) * STEP_LEN - 1));
 		row[i] = masked ? row_masked(data, from, lanes->set->len[i])
 				: _mm512_loadu_si512(data + from);
 	}

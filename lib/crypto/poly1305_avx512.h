@@ -8,6 +8,7 @@
 #include "crypto/chacha20_avx512.h"
 
 #define POLY1305_LANES 8
+#define POLY1305_PREFETCH 4 /* lines that a text is asked for ahead of their use */
 
 /*
  * The texts of one set of lanes, and their tags. A long text may be split in two, its end in lane
