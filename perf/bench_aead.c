@@ -4,10 +4,12 @@
  * Threads: one, pinned.
  *
  * In each cell of the matrix all subjects take turns, batch by batch, on packets of their own
- * buffers and nonces; the cell's figures are the minimum and the median. IMIX is seven packets of
- * 64 bytes, four of 576 and one of 1424; a batch begins at each of the twelve in turn, and the
- * figure is the mean over where it began. Batches of fewer than 32 are measured several in a row,
- * 32 packets in all: a CPU's TSC may count in steps of 26.
+ * buffers and nonces; the cell's figures are the minimum and the median. A cell takes at least two
+ * slices of time, and more until no minimum has moved by more than one in a hundred in the last
+ * one, but not more than SLICES_MAX: what noise there is lets it take longer, whoever it hits. IMIX
+ * is seven packets of 64 bytes, four of 576 and one of 1424; a batch begins at each of the twelve
+ * in turn, and the figure is the mean over where it began. Batches of fewer than 32 are measured
+ * several in a row, 32 packets in all: a CPU's TSC may count in steps of 26.
  */
 #include "aead_rivals.h"
 
@@ -31,6 +33,9 @@
 #define ROUNDS_MAX 3000
 #define ROUNDS_LEAST 40
 #define VALUES_MAX 64
+#define SLICES_MAX 5
+/* What "auto" may take longer than the best backend. */
+#define AUTO_LIMIT 1.05
 /* Packets in a row of batches that are measured together. */
 #define RUN 32
 /* No two packets at the same place of a page. */
@@ -48,9 +53,10 @@ struct options {
 	const char *op; /* NULL: both */
 	const char *only; /* backends, separated by commas; NULL: all */
 	const char *json;
-	double seconds; /* per cell */
+	double seconds; /* per slice of a cell */
 	bool calls; /* each of a family's calls on a line of its own */
 	bool avx2_only;
+	bool cold;
 };
 
 struct cell {
@@ -65,6 +71,14 @@ struct result {
 	double median;
 };
 
+/* How "auto" did against the best backend in the cells so far. */
+struct verdict {
+	unsigned cells;
+	unsigned over; /* cells in which it was beyond AUTO_LIMIT */
+	double worst;
+	struct cell where;
+};
+
 struct bench {
 	const struct options *options;
 	struct rival subjects[SUBJECTS_MAX];
@@ -75,6 +89,7 @@ struct bench {
 	uint32_t *cycles; /* per subject, start and round */
 	unsigned next_key;
 	uint64_t next_counter;
+	struct verdict verdict;
 	FILE *json;
 	bool json_begun;
 };
@@ -206,6 +221,15 @@ sealed_load(struct bench *bench, const struct cell *cell, const struct aead_pack
 			packets[i].len + AEAD_TAG_LEN);
 }
 
+static void
+packets_flush(const struct cell *cell, const struct aead_packet packets[])
+{
+	for (unsigned i = 0; i < packet_count(cell); i++)
+		for (uint32_t at = 0; at < packets[i].len + AEAD_TAG_LEN; at += 64)
+			_mm_clflush(packets[i].data + at);
+	_mm_mfence();
+}
+
 static inline uint64_t
 cycles_now(void)
 {
@@ -286,28 +310,23 @@ cell_round(struct bench *bench, const struct cell *cell, unsigned start, unsigne
 
 		if (cell->open)
 			sealed_load(bench, cell, packets);
+		if (bench->options->cold)
+			packets_flush(cell, packets);
 		samples_of(bench, subject, start)[round] =
 			measure(&bench->subjects[subject], cell, packets);
 	}
 }
 
+/* Minima and medians of the rounds so far. Sorting samples of the same start changes nothing. */
 static void
-cell_run(struct bench *bench, const struct cell *cell, struct result results[SUBJECTS_MAX])
+results_of(struct bench *bench, const struct cell *cell, unsigned rounds,
+	struct result results[SUBJECTS_MAX])
 {
 	const unsigned starts = cell->bytes == IMIX ? IMIX_LEN : 1;
-	const double end = seconds_now() + bench->options->seconds;
-	unsigned rounds = 0;
-
-	while (rounds < ROUNDS_MAX && (rounds < ROUNDS_LEAST || seconds_now() < end)) {
-		for (unsigned start = 0; start < starts; start++)
-			cell_round(bench, cell, start, rounds);
-		rounds++;
-	}
+	const double per = (double)packet_count(cell) * starts;
 	const unsigned middle = rounds / 2;
 
 	for (unsigned i = 0; i < bench->subject_count; i++) {
-		const double per = (double)packet_count(cell) * starts;
-
 		results[i] = (struct result){0};
 		for (unsigned start = 0; start < starts; start++) {
 			uint32_t *samples = samples_of(bench, i, start);
@@ -319,9 +338,41 @@ cell_run(struct bench *bench, const struct cell *cell, struct result results[SUB
 	}
 }
 
+static bool
+settled(const struct bench *bench, const struct result before[], const struct result now[])
+{
+	for (unsigned i = 0; i < bench->subject_count; i++)
+		if (now[i].least < before[i].least * 0.99)
+			return false;
+	return true;
+}
+
+static void
+cell_run(struct bench *bench, const struct cell *cell, struct result results[SUBJECTS_MAX])
+{
+	const unsigned starts = cell->bytes == IMIX ? IMIX_LEN : 1;
+	struct result before[SUBJECTS_MAX];
+	unsigned rounds = 0;
+
+	for (unsigned slice = 0; slice < SLICES_MAX && rounds < ROUNDS_MAX; slice++) {
+		const double end = seconds_now() + bench->options->seconds;
+		unsigned least = rounds + ROUNDS_LEAST / 2;
+
+		while (rounds < ROUNDS_MAX && (rounds < least || seconds_now() < end)) {
+			for (unsigned start = 0; start < starts; start++)
+				cell_round(bench, cell, start, rounds);
+			rounds++;
+		}
+		memcpy(before, results, sizeof(before));
+		results_of(bench, cell, rounds, results);
+		if (slice > 0 && settled(bench, before, results))
+			break;
+	}
+}
+
 static void
 print_cell(struct bench *bench, const struct cell *cell, const struct rival *subject,
-	const char *call, const struct result *result, double rival)
+	const char *call, const struct result *result, double rival, double to_best)
 {
 	char bytes[16];
 
@@ -331,15 +382,20 @@ print_cell(struct bench *bench, const struct cell *cell, const struct rival *sub
 		call, result->least, result->median);
 	if (rival > 0)
 		printf(" %7.2f", rival / result->least);
+	if (to_best > 0)
+		printf(" %7.3f%s", to_best, to_best > AUTO_LIMIT ? " !" : "");
 	printf("\n");
 	if (bench->json == NULL)
 		return;
 	fprintf(bench->json,
 		"%s\n{\"bench\":\"aead\",\"backend\":\"%s\",\"call\":\"%s\",\"op\":\"%s\","
 		"\"bytes\":%d,\"batch\":%u,\"keys\":%u,\"cycles_per_packet\":%.1f,"
-		"\"cycles_median\":%.1f}",
+		"\"cycles_median\":%.1f",
 		bench->json_begun ? "," : "", subject->family, call, cell->open ? "open" : "seal",
 		cell->bytes, cell->batch, cell->keys, result->least, result->median);
+	if (to_best > 0)
+		fprintf(bench->json, ",\"to_best\":%.3f", to_best);
+	fprintf(bench->json, "}");
 	bench->json_begun = true;
 }
 
@@ -357,6 +413,47 @@ best_of_family(const struct bench *bench, const struct result results[], unsigne
 	return best == subject;
 }
 
+/*
+ * How many times the cycles of the best backend a subject takes if it is "auto"; else 0. The best
+ * backend is any but itself and OpenSSL, which is none, with any of its calls.
+ */
+static double
+to_best(const struct bench *bench, const struct result results[], unsigned subject)
+{
+	double best = 0;
+
+	if (strcmp(bench->subjects[subject].family, "auto") != 0)
+		return 0;
+	for (unsigned i = 0; i < bench->subject_count; i++)
+		if (i != subject && strcmp(bench->subjects[i].family, "openssl") != 0 &&
+			(best == 0 || results[i].least < best))
+			best = results[i].least;
+	return best > 0 ? results[subject].least / best : 0;
+}
+
+static void
+verdict_add(struct verdict *verdict, const struct cell *cell, double ratio)
+{
+	verdict->cells++;
+	verdict->over += ratio > AUTO_LIMIT;
+	if (ratio > verdict->worst) {
+		verdict->worst = ratio;
+		verdict->where = *cell;
+	}
+}
+
+static void
+verdict_print(const struct verdict *verdict)
+{
+	const struct cell *where = &verdict->where;
+
+	if (verdict->cells > 0)
+		printf("auto: at worst %.3f times the best backend's cycles (%s, %d bytes, batch "
+		       "%u, keys %u); above %.2f in %u of %u cells\n",
+			verdict->worst, where->open ? "open" : "seal", where->bytes, where->batch,
+			where->keys, AUTO_LIMIT, verdict->over, verdict->cells);
+}
+
 /* Of each family the fastest call, or with --calls all of them. */
 static void
 cell_print(struct bench *bench, const struct cell *cell, const struct result results[])
@@ -369,9 +466,12 @@ cell_print(struct bench *bench, const struct cell *cell, const struct result res
 			rival = results[i].least;
 	for (unsigned i = 0; i < bench->subject_count; i++) {
 		const struct rival *subject = &bench->subjects[i];
+		const double ratio = to_best(bench, results, i);
 
+		if (ratio > 0)
+			verdict_add(&bench->verdict, cell, ratio);
 		if (bench->options->calls || best_of_family(bench, results, i))
-			print_cell(bench, cell, subject, subject->call, &results[i], rival);
+			print_cell(bench, cell, subject, subject->call, &results[i], rival, ratio);
 	}
 	fflush(stdout);
 }
@@ -433,10 +533,10 @@ static void
 matrix(struct bench *bench)
 {
 	const struct options *options = bench->options;
-	struct result results[SUBJECTS_MAX];
+	struct result results[SUBJECTS_MAX] = {0};
 
-	printf("%-5s %6s %5s %4s  %-9s %-13s %9s %9s %7s\n", "op", "bytes", "batch", "keys",
-		"backend", "call", "cycles", "median", "times");
+	printf("%-5s %6s %5s %4s  %-9s %-13s %9s %9s %7s %7s\n", "op", "bytes", "batch", "keys",
+		"backend", "call", "cycles", "median", "times", "to best");
 	for (int open = 0; open < 2; open++) {
 		if (options->op != NULL && strcmp(options->op, open ? "open" : "seal") != 0)
 			continue;
@@ -483,11 +583,14 @@ usage(int status)
 {
 	fprintf(status == 0 ? stdout : stderr,
 		"usage: bench_aead [--bytes LIST] [--batches LIST] [--keys LIST] [--op seal|open]\n"
-		"         [--backends LIST] [--calls] [--avx2-only] [--full] [--json FILE]\n"
+		"         [--backends LIST] [--calls] [--avx2-only] [--cold] [--full]\n"
+		"         [--json FILE]\n"
 		"--calls      each call of intel-ipsec-mb, not only the best one\n"
 		"--avx2-only  intel-ipsec-mb as on a CPU without AVX-512\n"
+		"--cold       packets that are in no cache\n"
 		"--full       more sizes and batches, more time for each (about an hour)\n"
-		"times: how many times as fast as the best call of intel-ipsec-mb\n");
+		"times: how many times as fast as the best call of intel-ipsec-mb\n"
+		"to best: how many times the cycles of the best backend auto takes\n");
 	exit(status);
 }
 
@@ -498,12 +601,12 @@ options_parse(int argc, char *argv[])
 		{"batches", required_argument, NULL, 'n'}, {"keys", required_argument, NULL, 'k'},
 		{"op", required_argument, NULL, 'o'}, {"backends", required_argument, NULL, 'B'},
 		{"json", required_argument, NULL, 'j'}, {"calls", no_argument, NULL, 'c'},
-		{"avx2-only", no_argument, NULL, 'a'}, {"full", no_argument, NULL, 'f'},
-		{"help", no_argument, NULL, 'h'}, {0}};
+		{"avx2-only", no_argument, NULL, 'a'}, {"cold", no_argument, NULL, 'C'},
+		{"full", no_argument, NULL, 'f'}, {"help", no_argument, NULL, 'h'}, {0}};
 	const char *bytes = NULL;
 	const char *batches = NULL;
 	const char *keys = "1,512";
-	struct options options = {.seconds = 0.9};
+	struct options options = {.seconds = 0.3};
 	bool full = false;
 	int option;
 
@@ -533,6 +636,9 @@ options_parse(int argc, char *argv[])
 		case 'a':
 			options.avx2_only = true;
 			break;
+		case 'C':
+			options.cold = true;
+			break;
 		case 'f':
 			full = true;
 			break;
@@ -545,7 +651,7 @@ options_parse(int argc, char *argv[])
 	if (optind != argc)
 		usage(2);
 	if (full)
-		options.seconds = 3;
+		options.seconds = 1;
 	if (bytes == NULL)
 		bytes = full ? "0,16,48,64,80,128,192,256,384,512,576,768,1024,1280,1424,2048,4096,"
 			       "8960,imix"
@@ -585,10 +691,16 @@ main(int argc, char *argv[])
 	if (bench.work == NULL || bench.sealed == NULL || bench.cycles == NULL ||
 		random_fill(bench.keys, sizeof(bench.keys)) != 0)
 		fail("memory");
+	/*
+	 * A masked load or store that touches a page which is not there yet, though none of its
+	 * bytes, takes a thousand cycles. No packet buffer in use lies beside such pages.
+	 */
+	memset(bench.work, 1, (size_t)AEAD_BATCH_MAX * STRIDE);
 	subjects_create(&bench);
 	if (options.json != NULL)
 		json_begin(&bench);
 	matrix(&bench);
+	verdict_print(&bench.verdict);
 	if (options.json != NULL)
 		json_end(&bench);
 	return 0;
