@@ -5,7 +5,12 @@
  *
  * Which one that is depends on the packets' number and length: a backend that works across packets
  * needs some of them to win, and longer packets leave less to be won. It is measured when the first
- * context is made, about 10 ms, and kept as a table; aead_create_like() copies that.
+ * context is made, some 10 ms, and kept as a table; aead_create_like() copies that.
+ *
+ * So that noise does not choose: all backends take turns in each cell of the table, the cells are
+ * gone through in sweeps, so that what disturbs for some time disturbs few samples of each, and
+ * the least one counts. A backend that is far from the best one of a cell is measured there no
+ * more; most sweeps are short.
  */
 #include "crypto/aead_backend.h"
 
@@ -18,22 +23,30 @@
 #define BACKENDS_MAX 8
 #define STEP 64 /* bytes by which lengths are told apart */
 #define STEPS (AEAD_LEN_MAX / STEP + 2)
-#define ROUNDS 3
-#define ROOM (80U << 10)
-/* What works on one packet after the other is measured with one and with so many. */
-#define LINEAR_COUNT 8
-/* From that many packets a backend that is that much slower than the best is out of the race. */
-#define HOPELESS_COUNT 8
-#define HOPELESS(cycles, best) ((cycles) > (best) / 4 * 5)
-#define FAR (UINT64_MAX >> 32)
+#define SWEEPS 8
+/*
+ * Small batches are measured several in a row, as many as are about so many bytes or at most so
+ * many packets: a CPU's TSC may be coarse. The one before them is not: it waits for code that
+ * others have driven out of the first cache, for up to ten times its own time.
+ */
+#define RUN_LEN 2048
+#define RUN_MAX 8
+#define SMALL_MAX 8
+/* Longer batches than that, in bytes, are not measured: they go where shorter ones go. */
+#define BATCH_LEN_MAX (40U << 10)
+#define ROOM (2 * BATCH_LEN_MAX)
+/* What works on one packet after the other is not measured with more. */
+#define LINEAR_COUNT_MAX SMALL_MAX
+/* By less than that nobody beats who is earlier in the list. */
+#define BEATS(cycles, best) ((cycles) < (best) - (best) / 64)
 
 enum direction { SEAL, OPEN, DIRECTIONS };
 
 /* Lengths that are measured: closer where one backend overtakes another. */
 static const uint16_t lens[] = {
-	0, 64, 128, 192, 256, 384, 512, 640, 768, 1024, 1280, 1424, 2048, 4096, 8960};
+	0, 64, 128, 192, 256, 384, 512, 640, 768, 1024, 1424, 2048, 4096, 8960};
 /* Numbers of packets that are measured. */
-static const uint8_t counts[] = {1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 24, 32, 48};
+static const uint8_t counts[] = {1, 2, 3, 4, 6, 8, 12, 16, 32};
 
 #define LENS (sizeof(lens) / sizeof(lens[0]))
 #define COUNTS (sizeof(counts) / sizeof(counts[0]))
@@ -60,8 +73,14 @@ struct aead_auto {
 	struct choice choice;
 };
 
-/* The packets that are measured with. */
+/* The least cycles of a backend's batches of one length and direction; 0 where not measured. */
+struct series {
+	uint32_t cycles[COUNTS];
+};
+
+/* What is measured, and the packets for it. */
 struct trial {
+	struct series series[DIRECTIONS][LENS][BACKENDS_MAX];
 	uint8_t key[AEAD_KEY_LEN];
 	uint8_t room[ROOM];
 };
@@ -145,36 +164,95 @@ run(const struct part *part, enum direction direction, const struct aead_packet 
 	return part->run[direction](part->context, packets, count);
 }
 
-/* The fewest cycles that the batch took. What is opened has just been sealed. */
-static uint64_t
+static inline uint64_t
+cycles_now(void)
+{
+	uint64_t now;
+
+	__builtin_ia32_lfence();
+	now = __builtin_ia32_rdtsc();
+	__builtin_ia32_lfence();
+	return now;
+}
+
+/* Batches in a row that are measured. */
+static inline unsigned
+run_count(uint32_t len, unsigned count)
+{
+	const unsigned packets = len * RUN_MAX <= RUN_LEN ? RUN_MAX : RUN_LEN / len;
+
+	return packets > count ? packets / count : 1;
+}
+
+/* The cycles of a batch, of one measurement; what is opened has just been sealed. */
+static uint32_t
 measure(const struct part *part, enum direction direction, struct trial *trial, uint32_t len,
 	unsigned count)
 {
 	struct aead_packet packets[AEAD_BATCH_MAX];
-	uint64_t least = FAR;
+	const unsigned batches = run_count(len, count);
+	const unsigned first = count <= SMALL_MAX ? count : 0;
+	const unsigned end = first + batches * count;
+	uint64_t good = UINT64_MAX;
+	uint64_t cycles;
 
-	for (unsigned i = 0; i < count; i++)
+	for (unsigned i = 0; i < end; i++)
 		packets[i] = (struct aead_packet){
 			trial->room + (size_t)i * (len + STEP), trial->key, i, len};
-	for (unsigned round = 0; round < ROUNDS; round++) {
-		uint64_t cycles;
-
-		if (direction == OPEN && run(part, SEAL, packets, count) == 0)
-			return FAR;
-		cycles = __builtin_ia32_rdtsc();
-		if (run(part, direction, packets, count) == 0)
-			return FAR;
-		cycles = __builtin_ia32_rdtsc() - cycles;
-		if (cycles < least)
-			least = cycles;
-	}
-	return least;
+	for (unsigned i = 0; direction == OPEN && i < end; i += count)
+		good &= run(part, SEAL, packets + i, count);
+	if (first > 0)
+		good &= run(part, direction, packets, count);
+	cycles = cycles_now();
+	for (unsigned i = first; i < end; i += count)
+		good &= run(part, direction, packets + i, count);
+	cycles = (cycles_now() - cycles) / batches;
+	/* A backend that cannot is not chosen. */
+	return good != 0 && cycles < UINT32_MAX ? (uint32_t)cycles : UINT32_MAX;
 }
 
-/* A backend's cycles for the batches of one length; 0 where not measured. */
-struct series {
-	uint64_t cycles[COUNTS];
-};
+/*
+ * Whether a backend with these cycles need not be measured once more. After one sweep an interrupt
+ * may have made the difference, unless it is large; hardly after two.
+ */
+static inline bool
+far(uint32_t cycles, uint32_t best, unsigned sweep)
+{
+	if (sweep < 2)
+		return sweep == 1 && cycles / 3 > best;
+	return cycles > best / 4 * 5;
+}
+
+/* Every backend once more in the cell of lens[l] and counts[c], but for those that are far off. */
+static void
+measure_cell(struct aead_auto *self, enum direction direction, unsigned l, unsigned c,
+	unsigned sweep, struct trial *trial)
+{
+	struct series *series = trial->series[direction][l];
+	uint32_t best = UINT32_MAX;
+	unsigned near = 0;
+	bool skip[BACKENDS_MAX];
+
+	for (unsigned i = 0; i < self->count; i++)
+		if (series[i].cycles[c] != 0 && series[i].cycles[c] < best)
+			best = series[i].cycles[c];
+	for (unsigned i = 0; i < self->count; i++) {
+		skip[i] = (!self->parts[i].across && counts[c] > LINEAR_COUNT_MAX) ||
+			far(series[i].cycles[c], best, sweep);
+		near += !skip[i];
+	}
+	if (sweep > 0 && near < 2)
+		return;
+	for (unsigned i = 0; i < self->count; i++) {
+		uint32_t cycles;
+
+		if (skip[i])
+			continue;
+		cycles = measure(&self->parts[i], direction, trial, lens[l], counts[c]);
+		if (series[i].cycles[c] == 0 || cycles < series[i].cycles[c])
+			series[i].cycles[c] = cycles;
+	}
+}
 
 /*
  * A batch's cycles, by those of the nearest counts that were measured: on the line between them,
@@ -194,55 +272,66 @@ series_at(const struct series *series, unsigned count)
 		if (counts[i] >= count)
 			break;
 	}
-	if (below == above)
-		return series->cycles[below] * count / counts[below];
-	if (counts[above] < count)
-		return series->cycles[above] * count / counts[above];
+	if (below == above || counts[above] < count)
+		return (uint64_t)series->cycles[above] * count / counts[above];
 	return series->cycles[below] +
-		(series->cycles[above] - series->cycles[below]) * (count - counts[below]) /
-		(counts[above] - counts[below]);
+		((uint64_t)series->cycles[above] - series->cycles[below]) *
+		(count - counts[below]) / (counts[above] - counts[below]);
 }
 
-/* The backend that needs the fewest cycles, of those that were measured. */
-static unsigned
+/* More packets do not take less time: what says so was disturbed. */
+static void
+series_smooth(struct series *series)
+{
+	uint32_t least = UINT32_MAX;
+
+	for (unsigned i = COUNTS; i-- > 0;) {
+		if (series->cycles[i] == 0)
+			continue;
+		if (series->cycles[i] > least)
+			series->cycles[i] = least;
+		least = series->cycles[i];
+	}
+}
+
+static uint8_t
 best_at(const struct series series[], unsigned backends, unsigned count)
 {
-	unsigned best = 0;
+	uint8_t best = 0;
 
-	for (unsigned i = 1; i < backends; i++)
-		if (series_at(&series[i], count) < series_at(&series[best], count))
+	for (uint8_t i = 1; i < backends; i++)
+		if (BEATS(series_at(&series[i], count), series_at(&series[best], count)))
 			best = i;
 	return best;
 }
 
-/* Fills the table for one direction and the lengths about lens[which]. */
+/* Fills the table for one direction and the lengths about lens[l]. */
 static void
-choose(struct aead_auto *self, enum direction direction, unsigned which, struct trial *trial)
+choose(struct aead_auto *self, enum direction direction, unsigned l, struct trial *trial)
 {
-	struct series series[BACKENDS_MAX] = {0};
-	bool hopeless[BACKENDS_MAX] = {false};
+	const unsigned end = l + 1 < LENS ? step_first(l + 1) : STEPS;
 
-	for (unsigned k = 0; k < COUNTS; k++) {
-		const unsigned count = counts[k];
-
-		if (count * ((size_t)lens[which] + STEP) > ROOM)
-			break;
-		for (unsigned i = 0; i < self->count; i++)
-			if (!hopeless[i] &&
-				(self->parts[i].across || count == 1 || count == LINEAR_COUNT))
-				series[i].cycles[k] = measure(
-					&self->parts[i], direction, trial, lens[which], count);
-		for (unsigned i = 0; i < self->count && count >= HOPELESS_COUNT; i++)
-			hopeless[i] |= HOPELESS(series_at(&series[i], count),
-				series_at(&series[best_at(series, self->count, count)], count));
-	}
+	for (unsigned i = 0; i < self->count; i++)
+		series_smooth(&trial->series[direction][l][i]);
 	for (unsigned count = 1; count <= AEAD_BATCH_MAX; count++) {
-		const unsigned best = best_at(series, self->count, count);
-		const unsigned end = which + 1 < LENS ? step_first(which + 1) : STEPS;
+		const uint8_t best = best_at(trial->series[direction][l], self->count, count);
 
-		for (unsigned step = step_first(which); step < end; step++)
-			self->choice.best[direction][step][count - 1] = (uint8_t)best;
+		for (unsigned step = step_first(l); step < end; step++)
+			self->choice.best[direction][step][count - 1] = best;
 	}
+}
+
+static void
+measure_all(struct aead_auto *self, struct trial *trial)
+{
+	for (unsigned sweep = 0; sweep < SWEEPS; sweep++)
+		for (unsigned l = 0; l < LENS; l++)
+			for (unsigned c = 0; c < COUNTS; c++) {
+				if (counts[c] * ((size_t)lens[l] + STEP) > BATCH_LEN_MAX)
+					break;
+				measure_cell(self, SEAL, l, c, sweep, trial);
+				measure_cell(self, OPEN, l, c, sweep, trial);
+			}
 }
 
 static void *
@@ -259,9 +348,10 @@ auto_create(void)
 		errno = ENOMEM;
 		return NULL;
 	}
-	for (unsigned class = 0; class < LENS; class ++) {
-		choose(self, SEAL, class, trial);
-		choose(self, OPEN, class, trial);
+	measure_all(self, trial);
+	for (unsigned l = 0; l < LENS; l++) {
+		choose(self, SEAL, l, trial);
+		choose(self, OPEN, l, trial);
 	}
 	free(trial);
 	return self;
@@ -320,27 +410,30 @@ run_mixed(struct aead_auto *self, enum direction direction, const struct aead_pa
 	unsigned count)
 {
 	const uint8_t(*best)[AEAD_BATCH_MAX] = self->choice.best[direction];
-	const uint8_t first = best[step_of(packets[0].len)][count - 1];
-	uint8_t backend[AEAD_BATCH_MAX];
-	unsigned chosen[BACKENDS_MAX] = {0};
+	uint8_t backend[AEAD_BATCH_MAX] = {0};
+	uint8_t chosen[BACKENDS_MAX] = {0};
 	uint64_t good = 0;
 	unsigned differ = 0;
+	unsigned used = 0;
 
 	for (unsigned i = 0; i < count; i++) {
 		backend[i] = best[step_of(packets[i].len)][count - 1];
 		chosen[backend[i]]++;
-		differ |= backend[i] ^ first;
+		differ |= backend[i] ^ backend[0];
+	}
+	if (differ != 0) {
+		differ = 0;
+		for (unsigned i = 0; i < count; i++) {
+			backend[i] = best[step_of(packets[i].len)][chosen[backend[i]] - 1];
+			used |= 1U << backend[i];
+			differ |= backend[i] ^ backend[0];
+		}
 	}
 	if (differ == 0)
-		return run(&self->parts[first], direction, packets, count);
-	for (unsigned i = 0; i < count; i++)
-		backend[i] = best[step_of(packets[i].len)][chosen[backend[i]] - 1];
-	memset(chosen, 0, sizeof(chosen));
-	for (unsigned i = 0; i < count; i++)
-		chosen[backend[i]]++;
-	for (unsigned which = 0; which < self->count; which++)
-		if (chosen[which] != 0)
-			good |= run_some(self, direction, packets, backend, count, which);
+		return run(&self->parts[backend[0]], direction, packets, count);
+	for (; used != 0; used &= used - 1)
+		good |= run_some(
+			self, direction, packets, backend, count, (unsigned)__builtin_ctz(used));
 	return good;
 }
 

@@ -1,5 +1,6 @@
 /*
- * The AEAD backend by intel-ipsec-mb: its burst interface, without checks of each job's fields.
+ * The AEAD backend by intel-ipsec-mb: its burst interface, or for one packet that of single jobs,
+ * which is 1 to 3 % faster then; without checks of each job's fields.
  * On the packet's way: behind aead_seal and aead_open.
  * Threads: one context, with a manager of its own, per thread.
  */
@@ -157,10 +158,34 @@ run(struct aead_ipsec_mb *mb, const struct aead_packet packets[], unsigned count
 	return completed;
 }
 
+/* run() with one packet. */
+static inline uint64_t
+run_one(struct aead_ipsec_mb *mb, const struct aead_packet *packet,
+	const struct direction *direction, bool tags)
+{
+	IMB_JOB *job = IMB_GET_NEXT_JOB(mb->manager);
+
+	store_le64(mb->nonces[0] + 4, packet->counter);
+	job_fill(job, packet, direction, mb->nonces[0],
+		tags ? mb->tags[0] : packet->data + packet->len, 0);
+	job = IMB_SUBMIT_JOB_NOCHECK(mb->manager);
+	if (job == NULL)
+		job = IMB_FLUSH_JOB(mb->manager);
+	return job != NULL && job->status == IMB_STATUS_COMPLETED;
+}
+
+static inline uint64_t
+run_any(struct aead_ipsec_mb *mb, const struct aead_packet packets[], unsigned count,
+	const struct direction *direction, bool tags)
+{
+	return count == 1 ? run_one(mb, packets, direction, tags)
+			  : run(mb, packets, count, direction, tags);
+}
+
 static uint64_t
 ipsec_mb_seal(void *context, const struct aead_packet packets[], unsigned count)
 {
-	return run(context, packets, count, &sealing, false);
+	return run_any(context, packets, count, &sealing, false);
 }
 
 /* In time that does not depend on where the tags differ. */
@@ -174,7 +199,7 @@ static uint64_t
 ipsec_mb_open(void *context, const struct aead_packet packets[], unsigned count)
 {
 	struct aead_ipsec_mb *mb = context;
-	uint64_t authentic = run(mb, packets, count, &opening, true);
+	uint64_t authentic = run_any(mb, packets, count, &opening, true);
 
 	/* The library never compares: "completed" means only that it has computed a tag. */
 	for (unsigned i = 0; i < count; i++) {
