@@ -140,6 +140,7 @@ accept_run(struct lane *lane, struct batch *batch, const struct run *run, struct
 		enum drop_reason reason;
 
 		if (packet->len == 0) {
+			counters->rx_keepalives++;
 			batch_end(batch, (unsigned)i);
 		} else {
 			data = true;

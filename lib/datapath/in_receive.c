@@ -34,10 +34,21 @@ reported_bad(const struct rte_mbuf *mbuf)
 		(flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_BAD;
 }
 
+/* Its port is in another fragment, so whether it is ours is not known. */
 static enum frame_verdict
-judge(const struct directory *directory, struct rte_mbuf *mbuf, struct packet *packet,
+judge_fragment(struct lane *lane, const struct outer *outer, uint64_t now_ns)
+{
+	if (!directory_is_local(lane->directory, &outer->destination.address))
+		return FRAME_OTHER;
+	sources_note(&lane->fragments, &outer->source.address, outer->payload_len, now_ns);
+	return FRAME_DROP;
+}
+
+static enum frame_verdict
+judge(struct lane *lane, uint64_t now_ns, struct rte_mbuf *mbuf, struct packet *packet,
 	enum drop_reason *reason)
 {
+	const struct directory *directory = lane->directory;
 	uint8_t *frame = rte_pktmbuf_mtod(mbuf, uint8_t *);
 	struct outer *outer = &packet->outer;
 
@@ -48,11 +59,8 @@ judge(const struct directory *directory, struct rte_mbuf *mbuf, struct packet *p
 	case OUTER_MALFORMED:
 		return FRAME_DROP;
 	case OUTER_FRAGMENT:
-		/* Its port is in another fragment, so whether it is ours is not known. */
-		if (!directory_is_local(directory, &outer->destination.address))
-			return FRAME_OTHER;
 		*reason = DROP_IN_FRAGMENT;
-		return FRAME_DROP;
+		return judge_fragment(lane, outer, now_ns);
 	case OUTER_OK:
 		break;
 	}
@@ -114,7 +122,7 @@ in_receive(struct lane *lane, struct batch *batch)
 
 		if (i + PREFETCH_AHEAD < count)
 			rte_prefetch0(rte_pktmbuf_mtod(mbufs[i + PREFETCH_AHEAD], void *));
-		switch (contiguous(mbuf) ? judge(lane->directory, mbuf, packet, &reason)
+		switch (contiguous(mbuf) ? judge(lane, batch->now_ns, mbuf, packet, &reason)
 					 : FRAME_DROP) {
 		case FRAME_DATA:
 			batch_add(batch, mbuf);
@@ -132,5 +140,6 @@ in_receive(struct lane *lane, struct batch *batch)
 		rte_pktmbuf_free(mbuf);
 	}
 	lane->rx_frames += count;
+	lane->rx_bursts += count > 0;
 	hand_over(lane, handshakes, handshake_count);
 }

@@ -21,6 +21,22 @@ lane_init(struct lane *lane, const struct lane_settings *settings)
 	*lane = (struct lane){.settings = *settings, .icmp_tokens = LANE_ICMP_BURST};
 }
 
+/*
+ * The time is that which in_receive has just read for its burst, so that knowing the load costs
+ * nothing. It ends the last round, which is why a round begins with in_receive.
+ */
+static void
+account_round(struct lane *lane)
+{
+	const uint64_t now_ns = lane->batch.now_ns;
+	const uint64_t took_ns = lane->round_ns == 0 ? 0 : now_ns - lane->round_ns;
+
+	lane->total_ns += took_ns;
+	if (lane->work > 0)
+		lane->busy_ns += took_ns;
+	lane->round_ns = now_ns;
+}
+
 unsigned
 lane_in(struct lane *lane)
 {
@@ -28,6 +44,7 @@ lane_in(struct lane *lane)
 	const uint64_t before = lane->rx_frames;
 
 	in_receive(lane, batch);
+	account_round(lane);
 	in_session(lane, batch);
 	in_open(lane, batch);
 	in_accept(lane, batch);
@@ -63,11 +80,14 @@ transmit_ready(struct lane *lane)
 {
 	struct rings_lane *rings = &lane->settings.rings->lanes[lane->settings.id];
 	void *frames[LANE_BURST];
-	unsigned count = rte_ring_dequeue_burst(rings->ready, frames, LANE_BURST, NULL);
+	unsigned left;
+	unsigned count = rte_ring_dequeue_burst(rings->ready, frames, LANE_BURST, &left);
 	unsigned sent;
 
 	if (count == 0)
 		return 0;
+	if (count + left > lane->ready_most)
+		lane->ready_most = count + left;
 	sent = out_transmit_frames(lane, (struct rte_mbuf **)frames, count);
 	for (unsigned i = sent; i < count; i++) {
 		lane_count_drop(lane, NULL, DROP_OUT_TRANSMIT_FULL);
@@ -97,12 +117,13 @@ lane_round(struct lane *lane)
 	lane->wake_control = false;
 	lane->wake_inner = false;
 	lane->directory = atomic_load_explicit(lane->settings.directory, memory_order_acquire);
-	work = transmit_ready(lane);
-	work += out_ordered(lane, &lane->batch);
-	work += lane_in(lane);
+	work = lane_in(lane);
 	for (unsigned i = 0; i < lane->directory->tunnel_count; i++)
 		work += lane_out(lane, lane->directory->tunnels[i]);
+	work += transmit_ready(lane);
+	work += out_ordered(lane, &lane->batch);
 	wake_others(lane);
+	lane->work = work;
 	lane->rounds++;
 	lane->busy_rounds += work > 0;
 	reclaim_quiescent(lane->settings.reclaim, lane->settings.id);

@@ -13,6 +13,7 @@
 #include "tunnel/drop.h"
 #include "tunnel/reclaim.h"
 #include "tunnel/rings.h"
+#include "tunnel/sources.h"
 
 #include <rte_mempool.h>
 #include <rte_prefetch.h>
@@ -51,13 +52,23 @@ struct lane {
 	bool wake_inner; /* something was put into an inner port */
 	unsigned icmp_tokens;
 	uint64_t icmp_refill_ns;
+	unsigned work; /* what the last round took from anywhere */
+	uint64_t round_ns; /* boot clock: when it began; 0: there was none yet */
 	/* lane: writes; control: reads */
 	uint64_t rounds;
 	uint64_t busy_rounds;
+	uint64_t busy_ns; /* spent in rounds that had work to do */
+	uint64_t total_ns; /* in all rounds, and the naps between them */
 	uint64_t rx_frames; /* from the underlay port */
+	uint64_t rx_bursts; /* that brought them */
 	uint64_t rx_other; /* frames that are not for us */
+	uint64_t out_packets; /* from inner ports */
+	uint64_t out_bursts;
 	uint64_t icmp_sent;
-	uint32_t drops[DROP_COUNT];
+	uint32_t ready_most; /* entries that ever waited in the ring */
+	uint32_t ordered_most;
+	uint64_t drops[DROP_COUNT];
+	struct sources fragments;
 	struct batch batch;
 };
 
@@ -71,7 +82,7 @@ unsigned lane_in(struct lane *lane);
 unsigned lane_out(struct lane *lane, struct tunnel *tunnel);
 
 /*
- * lane_round does one round: orders, in, out for every tunnel, frames of control; then reports
+ * lane_round does one round: in, out for every tunnel, frames of control, orders; then reports
  * quiescent and wakes who got work. Returns how many packets it took from anywhere. The lane must
  * be online (reclaim_online).
  */

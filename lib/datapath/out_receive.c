@@ -54,6 +54,8 @@ out_receive(struct lane *lane, struct batch *batch, struct tunnel *tunnel)
 	count = port_receive(tunnel->inner, (uint16_t)lane->settings.id, mbufs, LANE_BURST);
 	if (count == 0)
 		return;
+	lane->out_bursts++;
+	lane->out_packets += count;
 	batch->now_ns = clock_boot_ns(lane->settings.clock);
 	for (unsigned i = 0; i < count && i < PREFETCH_AHEAD; i++)
 		rte_prefetch0(rte_pktmbuf_mtod(mbufs[i], void *));

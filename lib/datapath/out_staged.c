@@ -161,8 +161,11 @@ out_ordered(struct lane *lane, struct batch *batch)
 {
 	struct rte_ring *ring = lane->settings.rings->lanes[lane->settings.id].ordered;
 	void *peers[LANE_BURST];
-	unsigned count = rte_ring_dequeue_burst(ring, peers, LANE_BURST, NULL);
+	unsigned left;
+	unsigned count = rte_ring_dequeue_burst(ring, peers, LANE_BURST, &left);
 
+	if (count + left > lane->ordered_most)
+		lane->ordered_most = count + left;
 	for (unsigned k = 0; k < count; k++) {
 		/* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign): by the ring */
 		struct peer *peer = peers[k];

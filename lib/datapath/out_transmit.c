@@ -13,17 +13,20 @@ count_sent(struct lane *lane, struct batch *batch, const struct run *run)
 {
 	const uint64_t mask = run->mask & batch->live;
 	struct peer_lane *counters = &run->peer->lanes[lane->settings.id];
-	bool data = false;
+	const unsigned count = (unsigned)__builtin_popcountll(mask);
+	unsigned data_count = 0;
 
 	if (mask == 0)
 		return;
 	MASK_FOREACH (i, mask) {
 		counters->tx_bytes += batch->packets[i].message_len;
-		data |= batch->packets[i].version != 0;
+		data_count += batch->packets[i].version != 0;
 	}
-	counters->tx_packets += (unsigned)__builtin_popcountll(mask);
+	counters->tx_packets += count;
+	if (data_count < count)
+		counters->tx_keepalives += count - data_count;
 	stamps_sent(&run->peer->stamps, batch->now_ns);
-	if (data)
+	if (data_count > 0)
 		stamps_data_sent(&run->peer->stamps, batch->now_ns);
 	if (session_wants_rekey_after_send(run->session, batch->now_ns))
 		lane_want_session(lane, run->peer, batch->now_ns);

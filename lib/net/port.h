@@ -94,3 +94,13 @@ int port_memory_pair(const char *name, uint16_t queue_count, unsigned depth, boo
 
 /* port_memory_pending returns how many packets wait to be received on the queue (any thread). */
 unsigned port_memory_pending(const struct port *port, uint16_t queue);
+
+/* How full a queue is, in packets. */
+struct port_depth {
+	uint32_t waiting;
+	uint32_t most; /* that have waited when the receiver took some */
+	uint32_t room;
+};
+
+/* port_memory_depth tells how many packets wait to be received on the queue (any thread). */
+void port_memory_depth(const struct port *port, uint16_t queue, struct port_depth *depth);

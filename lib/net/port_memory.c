@@ -20,6 +20,7 @@ struct port_memory {
 	struct memory_pair *pair;
 	struct rte_ring **receive; /* [queue]; the other end's transmit */
 	struct rte_ring **transmit;
+	uint32_t *most; /* [queue]: the user of `receive` writes; any reads */
 };
 
 /* Shared by both ends; freed by the one that closes last. */
@@ -27,14 +28,21 @@ struct memory_pair {
 	struct port_memory ends[2];
 	unsigned open_count;
 	struct rte_ring **rings; /* 2 * queue_count: to end 0, then to end 1 */
+	uint32_t *most; /* likewise: packets that ever waited in each */
 };
 
 static uint16_t
 memory_receive(struct port *port, uint16_t queue, struct rte_mbuf *mbufs[], uint16_t count)
 {
 	struct port_memory *self = (struct port_memory *)port;
-	return (uint16_t)rte_ring_sc_dequeue_burst(
-		self->receive[queue], (void **)mbufs, count, NULL);
+	unsigned left;
+	const unsigned taken =
+		rte_ring_sc_dequeue_burst(self->receive[queue], (void **)mbufs, count, &left);
+
+	/* A ring only shrinks here, so that it is fullest before that. */
+	if (taken + left > self->most[queue])
+		self->most[queue] = taken + left;
+	return (uint16_t)taken;
 }
 
 static uint16_t
@@ -63,6 +71,7 @@ pair_free(struct memory_pair *pair)
 	for (size_t i = 0; pair->rings != NULL && i < ring_count; i++)
 		ring_free(pair->rings[i]);
 	free(pair->rings);
+	free(pair->most);
 	free(pair);
 }
 
@@ -116,6 +125,7 @@ end_init(struct memory_pair *pair, unsigned end, const char *name, bool ethernet
 	self->pair = pair;
 	self->receive = pair->rings + (size_t)end * queue_count;
 	self->transmit = pair->rings + (size_t)(1 - end) * queue_count;
+	self->most = pair->most + (size_t)end * queue_count;
 }
 
 int
@@ -130,7 +140,8 @@ port_memory_pair(
 	pair->open_count = 2;
 	pair->ends[0].port.queue_count = pair->ends[1].port.queue_count = queue_count;
 	pair->rings = calloc(ring_count, sizeof(struct rte_ring *));
-	if (pair->rings == NULL)
+	pair->most = calloc(ring_count, sizeof(*pair->most));
+	if (pair->rings == NULL || pair->most == NULL)
 		goto fail;
 	for (size_t i = 0; i < ring_count; i++) {
 		pair->rings[i] = ring_create(depth);
@@ -152,4 +163,16 @@ port_memory_pending(const struct port *port, uint16_t queue)
 {
 	const struct port_memory *self = (const struct port_memory *)port;
 	return rte_ring_count(self->receive[queue]);
+}
+
+void
+port_memory_depth(const struct port *port, uint16_t queue, struct port_depth *depth)
+{
+	const struct port_memory *self = (const struct port_memory *)port;
+
+	*depth = (struct port_depth){
+		.waiting = rte_ring_count(self->receive[queue]),
+		.most = __atomic_load_n(&self->most[queue], __ATOMIC_RELAXED),
+		.room = rte_ring_get_capacity(self->receive[queue]),
+	};
 }

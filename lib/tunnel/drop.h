@@ -52,6 +52,9 @@ enum drop_reason {
 		DROP_COUNT
 };
 
+/* Reasons below this are those of packets, which lanes drop; the others are control's. */
+#define DROP_PACKET_COUNT DROP_HANDSHAKE_MAC
+
 /* drop_reason_text returns the published text. */
 static inline const char *
 drop_reason_text(enum drop_reason reason)

@@ -209,7 +209,9 @@ peer_totals_read(const struct peer *peer, struct peer_totals *totals)
 		totals->rx_bytes += __atomic_load_n(&lane->rx_bytes, __ATOMIC_RELAXED);
 		totals->tx_packets += __atomic_load_n(&lane->tx_packets, __ATOMIC_RELAXED);
 		totals->tx_bytes += __atomic_load_n(&lane->tx_bytes, __ATOMIC_RELAXED);
-		for (unsigned reason = 0; reason < DROP_COUNT; reason++)
+		totals->rx_keepalives += __atomic_load_n(&lane->rx_keepalives, __ATOMIC_RELAXED);
+		totals->tx_keepalives += __atomic_load_n(&lane->tx_keepalives, __ATOMIC_RELAXED);
+		for (unsigned reason = 0; reason < DROP_PACKET_COUNT; reason++)
 			totals->drops[reason] +=
 				__atomic_load_n(&lane->drops[reason], __ATOMIC_RELAXED);
 	}

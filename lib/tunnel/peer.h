@@ -24,6 +24,8 @@
 #include <sys/queue.h>
 
 #define PEER_NAME_MAX 64
+/* Room for the name of a network interface. */
+#define PEER_INTERFACE_MAX 16
 
 struct tunnel;
 
@@ -58,7 +60,10 @@ struct peer_lane {
 	uint64_t tx_bytes;
 	struct staged staged;
 	_Atomic uint32_t orders; /* control: sets; lane: takes */
-	uint32_t drops[DROP_COUNT];
+	/* Of the packets above; behind them, as data comes more often. */
+	uint64_t rx_keepalives;
+	uint64_t tx_keepalives;
+	uint32_t drops[DROP_PACKET_COUNT];
 } __attribute__((aligned(64)));
 
 /* The way to a peer: immutable, replaced as a whole under RCU. */
@@ -69,6 +74,29 @@ struct encap {
 	struct outer_header header; /* valid without obstacle */
 	struct reclaim_item reclaim;
 	struct encap *spare; /* the next one, while it is in tunnel.spare_encaps */
+};
+
+/*
+ * What control has seen of a peer that may tell an operator what is wrong with it; see
+ * control/signs.h. Counts of events in a row: each begins anew when a handshake completes. Zeroed
+ * memory is a valid start.
+ */
+struct peer_signs {
+	uint64_t handshakes; /* completed */
+	uint64_t completed_ns; /* boot clock: the latest of them */
+	uint64_t unanswered; /* initiations of ours */
+	uint64_t unanswered_ns; /* boot clock: when the first of them was sent */
+	uint64_t unauthentic; /* responses to them that were not authentic */
+	uint64_t unconfirmed; /* responses of ours that no session came of */
+	uint64_t old; /* initiations with rising stamps, and yet not newer than an accepted one */
+	uint64_t old_stamp_ns; /* real clock: what the latest of those said */
+	uint64_t old_came_ns; /* and when it came, by ours */
+	bool data_unanswered; /* T3 asked for the initiation that is under way */
+	uint64_t vain; /* handshakes that completed, begun by T3, with nothing received before */
+	uint64_t vain_received; /* all packets received when the last one completed */
+	uint64_t obstacle_ns; /* boot clock: since when encap.obstacle is what it is */
+	uint8_t nexthop; /* enum nexthop_state of the latest answer */
+	char elsewhere[PEER_INTERFACE_MAX]; /* the other interface, if it said NEXTHOP_ELSEWHERE */
 };
 
 struct peer {
@@ -107,6 +135,7 @@ struct peer {
 	uint64_t handshake_rx_bytes;
 	uint64_t handshake_tx_bytes;
 	uint64_t initiations_sent;
+	struct peer_signs signs;
 	uint32_t control_drops[DROP_COUNT];
 	uint64_t due_ns; /* when its timers must be looked at; see due.h */
 	unsigned due_slot;
@@ -128,6 +157,8 @@ struct peer_totals {
 	uint64_t rx_bytes;
 	uint64_t tx_packets;
 	uint64_t tx_bytes;
+	uint64_t rx_keepalives; /* of the packets */
+	uint64_t tx_keepalives;
 	uint64_t drops[DROP_COUNT];
 };
 

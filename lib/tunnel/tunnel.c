@@ -166,6 +166,7 @@ tunnel_enter_peer(struct tunnel *tunnel, struct peer *peer)
 		abort();
 	TAILQ_INSERT_TAIL(&tunnel->peers, peer, entry);
 	tunnel->peer_count++;
+	tunnel->peers_version++;
 }
 
 void
@@ -174,6 +175,7 @@ tunnel_leave_peer(struct tunnel *tunnel, struct peer *peer)
 	TAILQ_REMOVE(&tunnel->peers, peer, entry);
 	key_table_remove(tunnel->keys, peer->remote.public_key);
 	tunnel->peer_count--;
+	tunnel->peers_version++;
 	for (unsigned reason = 0; reason < DROP_COUNT; reason++)
 		tunnel->drops[reason] += peer->control_drops[reason];
 }

@@ -15,6 +15,8 @@
 #include "tunnel/handshake_queue.h"
 #include "tunnel/peer.h"
 #include "tunnel/reclaim.h"
+#include "tunnel/sources.h"
+#include "tunnel/unknown_keys.h"
 
 #include <stdatomic.h>
 #include <stdint.h>
@@ -67,7 +69,10 @@ struct tunnel {
 	unsigned peer_count;
 	unsigned index_room; /* entries that `indices` was made for */
 	struct encap *spare_encaps; /* for ways that must not fail for want of memory */
-	uint32_t drops[DROP_COUNT]; /* of handshakes that no peer can be named for */
+	uint64_t drops[DROP_COUNT]; /* of handshakes that no peer can be named for */
+	uint64_t peers_version; /* grows with each peer that comes or goes */
+	struct unknown_keys unknown_keys;
+	struct sources wrong_keys; /* who sends handshake messages that are not for our key */
 };
 
 /* What a new tunnel is made from. */

@@ -96,8 +96,10 @@ parse_ipv4(const uint8_t *frame, size_t at, size_t len, struct outer *outer)
 	memcpy(outer->source.address.bytes, ip + 12, 4);
 	outer->destination.address.family = ADDRESS_IPV4;
 	memcpy(outer->destination.address.bytes, ip + 16, 4);
-	if (load_be16(ip + 6) & IPV4_FRAGMENT_MASK)
+	if (load_be16(ip + 6) & IPV4_FRAGMENT_MASK) {
+		outer->payload_len = (uint16_t)total_len;
 		return OUTER_FRAGMENT;
+	}
 	extent = (struct extent){.at = at + header_len, .end = at + total_len};
 	return parse_udp(frame, &extent, false, outer);
 }
@@ -172,8 +174,10 @@ parse_ipv6(const uint8_t *frame, size_t at, size_t len, struct outer *outer)
 	memcpy(outer->source.address.bytes, ip + 8, 16);
 	outer->destination.address.family = ADDRESS_IPV6;
 	memcpy(outer->destination.address.bytes, ip + 24, 16);
-	if (verdict == OUTER_FRAGMENT)
+	if (verdict == OUTER_FRAGMENT) {
+		outer->payload_len = (uint16_t)(IPV6_HEADER_LEN + payload_len);
 		return verdict;
+	}
 	return parse_udp(frame, &extent, true, outer);
 }
 

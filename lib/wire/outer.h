@@ -43,7 +43,8 @@ struct outer {
  * tags, IPv4 with options or IPv6 with hop-by-hop, routing and destination options (at most 8
  * extension headers). Trailing bytes behind the IP packet are ignored. On OUTER_OK *outer is
  * filled (scope ids zero); on OUTER_FRAGMENT source and destination addresses are filled, ports
- * are 0; else it is undefined. Reads no byte beyond `len`. The IPv4 header checksum is verified,
+ * are 0, and payload_len is the length of the whole fragment from its IP header on; else it is
+ * undefined. Reads no byte beyond `len`. The IPv4 header checksum is verified,
  * a UDP checksum is not (the AEAD and mac1 do better), but UDP checksum 0 over IPv6 is refused.
  */
 enum outer_verdict outer_parse(const uint8_t *frame, size_t len, struct outer *outer)
