@@ -78,10 +78,15 @@ admit_all(struct control *control, const struct arrivals *arrivals, size_t len, 
 	tunnel = arrivals->from[0].tunnel;
 	valid = cookie_mac1_valid(&tunnel->checker, arrivals->messages, len, arrivals->count);
 	for (unsigned i = 0; i < arrivals->count; i++) {
-		if (valid >> i & 1)
-			admit(control, &arrivals->from[i], arrivals->messages[i], len, now_ns);
-		else
-			tunnel->drops[DROP_HANDSHAKE_MAC]++;
+		const struct arrival *arrival = &arrivals->from[i];
+
+		if (valid >> i & 1) {
+			admit(control, arrival, arrivals->messages[i], len, now_ns);
+			continue;
+		}
+		tunnel->drops[DROP_HANDSHAKE_MAC]++;
+		sources_note(
+			&tunnel->wrong_keys, &arrival->outer.source.address, (uint32_t)len, now_ns);
 	}
 }
 
@@ -135,10 +140,13 @@ admission_take(struct control *control)
 	struct rte_mbuf *mbufs[COOKIE_BATCH_MAX];
 	unsigned taken = 0;
 	unsigned count;
+	unsigned left;
 
 	do {
 		count = rte_ring_dequeue_burst(
-			control->rings->handshakes, (void **)mbufs, COOKIE_BATCH_MAX, NULL);
+			control->rings->handshakes, (void **)mbufs, COOKIE_BATCH_MAX, &left);
+		if (count + left > control->handshakes_most)
+			control->handshakes_most = count + left;
 		take_burst(control, mbufs, count, clock_boot_ns(control->clock));
 		for (unsigned i = 0; i < count; i++)
 			rte_pktmbuf_free(mbufs[i]);

@@ -41,6 +41,8 @@ struct control {
 	struct due due; /* peers, by when their timers must be looked at */
 	struct source_limiter *limiter; /* of handshakes while under load; over all tunnels */
 	struct departures departures; /* peers that were removed */
+	uint32_t handshakes_most; /* entries that ever waited in these two rings */
+	uint32_t raised_most;
 	/* Under the lock: written; lanes: read. */
 	_Atomic(struct directory *) directory;
 };

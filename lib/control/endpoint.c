@@ -5,6 +5,8 @@
  */
 #include "control/endpoint.h"
 
+#include "control/signs.h"
+
 #include <string.h>
 
 /* The log hears of a peer that cannot be reached once in this time. */
@@ -93,6 +95,7 @@ endpoint_refresh(struct control *control, struct peer *peer)
 		outer_header_make(&encap.header, nexthop.destination_mac, nexthop.source_mac,
 			&encap.local, &encap.remote);
 	}
+	signs_next_hop(peer, &nexthop, encap.obstacle, clock_boot_ns(control->clock));
 	if (!encap_same(old, &encap)) {
 		report_change(control, peer, old, &encap, &nexthop);
 		if (peer_set_encap(peer, &encap) != 0)

@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "base/random.h"
 #include "control/endpoint.h"
+#include "control/signs.h"
 #include "control/transmit.h"
 #include "proto/tai64n.h"
 #include "wire/message.h"
@@ -143,6 +144,7 @@ handshake_initiate(struct control *control, struct peer *peer, bool retry)
 		return;
 	}
 	timers_initiation_sent(&peer->timers, &peer->stamps, now_ns, random_jitter());
+	signs_initiation_sent(peer, now_ns);
 	transmit_to_peer(control, peer, &message, sizeof(message), OUTER_HANDSHAKE_TOS);
 	peer->initiations_sent++;
 }
@@ -153,6 +155,7 @@ completed(struct control *control, struct peer *peer)
 	char key[KEY_ABBREVIATED_MAX];
 
 	timers_handshake_complete(&peer->timers);
+	signs_completed(peer, clock_boot_ns(control->clock));
 	peer->initiate_ns = 0;
 	peer->unreachable_ns = 0;
 	if (peer->latest_handshake_ns == 0)
@@ -218,6 +221,7 @@ respond(struct control *control, struct peer *peer, uint64_t now_ns)
 	if (error != 0)
 		return error;
 	timers_response_sent(&peer->timers, &peer->stamps, now_ns);
+	signs_response_sent(peer);
 	transmit_to_peer(control, peer, &message, sizeof(message), OUTER_HANDSHAKE_TOS);
 	return 0;
 }
@@ -256,6 +260,8 @@ take_initiation(struct control *control, const struct received *received)
 	}
 	peer = key_table_find(tunnel->keys, opened.static_key);
 	if (peer == NULL) {
+		unknown_keys_note(&tunnel->unknown_keys, opened.static_key,
+			&received->message->source, received->now_ns);
 		secret_wipe(&opened, sizeof(opened));
 		count_drop(received, NULL, DROP_HANDSHAKE_UNKNOWN_PEER);
 		return;
@@ -267,6 +273,7 @@ take_initiation(struct control *control, const struct received *received)
 	if (error == 0) {
 		if (had_index)
 			index_give(tunnel_indices(tunnel), old_index);
+		signs_initiation_accepted(peer);
 		peer->handshake_rx_bytes += received->message->len;
 		timers_initiation_received(&peer->timers, &peer->stamps, received->now_ns);
 		/* Without a next hop the answer waits for it: see handshake_next_hop_ready. */
@@ -274,6 +281,8 @@ take_initiation(struct control *control, const struct received *received)
 			    &received->message->destination.address))
 			error = respond(control, peer, received->now_ns);
 	}
+	if (error == -EALREADY)
+		signs_initiation_old(peer, opened.refused_timestamp, clock_real_ns(control->clock));
 	if (error != 0)
 		count_drop(received, peer, drop_reason_of(error));
 	handshake_schedule(control, peer);
@@ -316,6 +325,7 @@ take_response(struct control *control, const struct received *received)
 		return;
 	}
 	if (error != 0) {
+		signs_response_unauthentic(peer);
 		count_drop(received, peer, drop_reason_of(error));
 		return;
 	}

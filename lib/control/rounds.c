@@ -9,6 +9,7 @@
 #include "control/admission.h"
 #include "control/endpoint.h"
 #include "control/handshake.h"
+#include "control/signs.h"
 
 #include <poll.h>
 #include <sched.h>
@@ -69,9 +70,12 @@ static unsigned
 take_raised(struct control *control)
 {
 	void *peers[RAISED_ROUND_MAX];
+	unsigned left;
 	unsigned count =
-		rte_ring_dequeue_burst(control->rings->raised, peers, RAISED_ROUND_MAX, NULL);
+		rte_ring_dequeue_burst(control->rings->raised, peers, RAISED_ROUND_MAX, &left);
 
+	if (count + left > control->raised_most)
+		control->raised_most = count + left;
 	for (unsigned i = 0; i < count; i++)
 		take_raised_peer(control, peers[i]);
 	return count;
@@ -96,6 +100,9 @@ do_due(struct control *control, struct peer *peer, uint64_t now_ns)
 		endpoint_forget_source(control, peer);
 	if (actions & TIMERS_GIVE_UP)
 		peer_order_all(peer, control->rings, PEER_DROP_STAGED);
+	/* T3 begins to count attempts anew, and T1 never leaves that count at 0. */
+	if ((actions & TIMERS_INITIATE) && peer->timers.attempts == 0)
+		signs_data_unanswered(peer);
 	if (actions & TIMERS_INITIATE)
 		handshake_initiate(control, peer, true);
 	if (actions & TIMERS_KEEPALIVE)

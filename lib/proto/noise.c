@@ -324,6 +324,8 @@ noise_initiation_accept(struct noise_handshake *handshake, struct noise_opened *
 out:
 	secret_wipe(&transcript, sizeof(transcript));
 	secret_wipe(opened, sizeof(*opened));
+	if (status == -EALREADY)
+		memcpy(opened->refused_timestamp, timestamp, MESSAGE_TIMESTAMP_LEN);
 	return status;
 }
 

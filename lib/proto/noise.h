@@ -65,6 +65,7 @@ struct noise_opened {
 	uint8_t chaining_key[NOISE_KEY_LEN];
 	uint8_t ephemeral[NOISE_KEY_LEN];
 	uint8_t sealed_timestamp[MESSAGE_TIMESTAMP_LEN + MESSAGE_TAG_LEN];
+	uint8_t refused_timestamp[MESSAGE_TIMESTAMP_LEN]; /* see noise_initiation_accept */
 	uint32_t sender_index;
 };
 
@@ -102,7 +103,7 @@ int noise_initiation_open(struct noise_opened *opened, const struct noise_identi
  * timestamp's tag, that it is newer than any accepted before (-EALREADY), and that
  * INITIATION_SPACING_NS has passed since the last one consumed (-EAGAIN); -EBADMSG for a bad tag
  * or low-order peer. Only on 0 does the handshake change: it is INITIATION_CONSUMED. *opened is
- * wiped in every case.
+ * wiped in every case, but on -EALREADY holds the stamp, authentic, in refused_timestamp.
  */
 int noise_initiation_accept(struct noise_handshake *handshake, struct noise_opened *opened,
 	const struct noise_remote *remote, uint64_t now_ns) __attribute__((warn_unused_result));

@@ -53,3 +53,13 @@ tai64n_compare(const uint8_t a[MESSAGE_TIMESTAMP_LEN], const uint8_t b[MESSAGE_T
 {
 	return memcmp(a, b, MESSAGE_TIMESTAMP_LEN);
 }
+
+uint64_t
+tai64n_real_ns(const uint8_t stamp[MESSAGE_TIMESTAMP_LEN])
+{
+	const uint64_t s = load_be64(stamp);
+
+	if (s < TAI64N_BASE || s - TAI64N_BASE >= UINT64_MAX / NS_IN_S)
+		return 0;
+	return (s - TAI64N_BASE) * NS_IN_S + load_be32(stamp + 8) % NS_IN_S;
+}

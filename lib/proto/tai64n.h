@@ -19,3 +19,6 @@ void tai64n_make(uint8_t stamp[MESSAGE_TIMESTAMP_LEN], uint64_t real_ns,
 
 /* tai64n_compare returns < 0, 0 or > 0 as a is earlier than, equal to or later than b. */
 int tai64n_compare(const uint8_t a[MESSAGE_TIMESTAMP_LEN], const uint8_t b[MESSAGE_TIMESTAMP_LEN]);
+
+/* tai64n_real_ns returns the stamp's time in nanoseconds since 1970; 0 if that is out of range. */
+uint64_t tai64n_real_ns(const uint8_t stamp[MESSAGE_TIMESTAMP_LEN]);
