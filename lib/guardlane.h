@@ -190,6 +190,171 @@ void gl_gateway_stop(struct gl_gateway *gateway);
  */
 void gl_lane_run(struct gl_gateway *gateway, unsigned lane);
 
+/* --- Status ---------------------------------------------------------------------------------- */
+
+/* Room for texts, with their terminating zero. */
+#define GL_NAME_MAX 64
+#define GL_DEVICE_MAX 16
+#define GL_KEY_TEXT_MAX 45 /* base64 */
+#define GL_KEY_SHORT_MAX 16 /* "acfz…xiEc" */
+#define GL_PREFIX_TEXT_MAX 50 /* "10.8.3.1/24" */
+#define GL_ENDPOINT_TEXT_MAX 66 /* "198.51.100.4:4567", "[2001:db8::4]:4567" */
+
+/*
+ * gl_drop_reason returns the text of drop reason 0 and up, "in_auth" for instance, and NULL behind
+ * the last one. Those of packets begin with "in_" or "out_", those of handshake messages with
+ * "handshake_". Where a struct has `drops` it has a count for each reason, by its number.
+ */
+const char *gl_drop_reason(unsigned reason);
+
+enum gl_peer_state {
+	GL_PEER_IDLE, /* no session, and none is being made */
+	GL_PEER_HANDSHAKE, /* no session, one is being made */
+	GL_PEER_UP, /* there is a session to send on */
+};
+
+/* What is wrong with a peer, the first that holds; docs/status.md says when each of them does. */
+enum gl_diagnosis {
+	GL_DIAGNOSIS_NONE,
+	GL_DIAGNOSIS_ELSEWHERE, /* the route to it leaves through another interface */
+	GL_DIAGNOSIS_OWN_ADDRESS, /* its endpoint is an address of this host */
+	GL_DIAGNOSIS_NO_ROUTE,
+	GL_DIAGNOSIS_NO_NEIGHBOUR, /* the next hop's MAC cannot be found out */
+	GL_DIAGNOSIS_NAME, /* the name of its endpoint does not resolve */
+	GL_DIAGNOSIS_KEY_CHANGED, /* an unknown key initiates from its endpoint */
+	GL_DIAGNOSIS_OUR_KEY, /* it initiates to another public key than ours */
+	GL_DIAGNOSIS_CLOCK_BEHIND, /* its initiations are older than what it sent before */
+	GL_DIAGNOSIS_PRESHARED_KEY, /* its answers are not authentic */
+	GL_DIAGNOSIS_UNCONFIRMED, /* it initiates, and never uses what we answer */
+	GL_DIAGNOSIS_NEVER_ANSWERED,
+	GL_DIAGNOSIS_SILENT, /* it has answered before */
+	GL_DIAGNOSIS_NO_ENDPOINT,
+	GL_DIAGNOSIS_NO_DATA, /* handshakes complete, and nothing else comes */
+	GL_DIAGNOSIS_FRAGMENTS, /* what it sends arrives in fragments, and is dropped */
+	GL_DIAGNOSIS_SOURCE, /* it sends from addresses that are not its allowed-ips here */
+	GL_DIAGNOSIS_FORGED, /* packets of its sessions are not authentic */
+	GL_DIAGNOSIS_REPLAYED, /* packets of its sessions come twice, or far too late */
+	GL_DIAGNOSIS_ONE_WAY, /* it answers by keepalives only */
+	GL_DIAGNOSIS_COUNT
+};
+
+/* Short names for programs: "up", "never-answered"; they stay as they are. */
+const char *gl_peer_state_name(enum gl_peer_state state);
+const char *gl_diagnosis_name(enum gl_diagnosis diagnosis);
+
+/* A bounded queue: what waits in it now, what ever waited, and what there is room for. */
+struct gl_status_ring {
+	uint32_t waiting;
+	uint32_t most;
+	uint32_t room;
+};
+
+/* Bytes are those of messages: WireGuard's headers and tags included, outer headers not. */
+struct gl_status_peer {
+	char name[GL_NAME_MAX]; /* of the comment above its section, else its key, abbreviated */
+	char public_key[GL_KEY_TEXT_MAX];
+	const char *configured_endpoint; /* "HOST:PORT"; NULL: none */
+	char endpoint[GL_ENDPOINT_TEXT_MAX]; /* in force: where it was last heard; "": not known */
+	const char (*allowed_ips)[GL_PREFIX_TEXT_MAX];
+	unsigned allowed_ip_count;
+	uint16_t persistent_keepalive_s; /* 0: off */
+	uint32_t path_mtu; /* of the first hop to it, in bytes; 0: not known */
+	enum gl_peer_state state;
+	uint64_t latest_handshake_ns; /* nanoseconds since 1970; 0: never */
+	uint64_t handshake_age_ns; /* by a clock that nobody sets; 0: never */
+	uint64_t rekeys; /* handshakes completed after the first one */
+	uint64_t initiations_sent;
+	uint64_t initiations_unanswered; /* since a handshake was last completed */
+	uint64_t unanswered_ns; /* how long ago the first of those was sent */
+	uint64_t handshake_failures; /* messages refused, for whatever reason */
+	uint64_t rx_packets;
+	uint64_t rx_bytes;
+	uint64_t tx_packets;
+	uint64_t tx_bytes;
+	const uint64_t *drops;
+	enum gl_diagnosis diagnosis;
+	const char *diagnosis_text; /* what is wrong, with numbers; NULL if nothing is */
+	const char *remedy; /* what to do; NULL if nothing is wrong */
+};
+
+/* Somebody who initiates with a key that is in no entry. */
+struct gl_status_unknown_key {
+	char key[GL_KEY_SHORT_MAX]; /* anybody may name any key: it is no proof of who it is */
+	char source[GL_ENDPOINT_TEXT_MAX];
+	uint64_t initiations;
+	uint64_t age_ns; /* of the last one */
+};
+
+/* The host device, seen from the gateway. */
+struct gl_status_host {
+	bool gone; /* removed by somebody: nothing is carried any more */
+	uint64_t to_host_packets;
+	uint64_t from_host_packets;
+	uint64_t to_host_errors; /* packets that the device did not take */
+	uint64_t no_buffer; /* how often there was no buffer for the device's next packet */
+};
+
+/* The rings between a lane and the inner side of a tunnel. */
+struct gl_status_inner {
+	struct gl_status_ring in; /* from the lane */
+	struct gl_status_ring out; /* to the lane */
+};
+
+struct gl_status_tunnel {
+	char name[GL_DEVICE_MAX];
+	char public_key[GL_KEY_TEXT_MAX];
+	uint16_t listen_port;
+	const char (*addresses)[GL_PREFIX_TEXT_MAX]; /* ours in the VPN, with their masks */
+	unsigned address_count;
+	uint32_t mtu; /* inner, bytes */
+	const struct gl_status_host *host; /* NULL without a host device */
+	const struct gl_status_inner *inner; /* one for each lane */
+	const struct gl_status_peer *peers; /* in the order of the file */
+	unsigned peer_count;
+	const struct gl_status_unknown_key *unknown_keys; /* the last one first, 16 at most */
+	unsigned unknown_key_count;
+	const uint64_t *drops; /* handshakes that are nobody's; not those of its peers */
+};
+
+struct gl_status_lane {
+	uint64_t busy_ns; /* spent with packets ... */
+	uint64_t total_ns; /* ... of this time: its load is the ratio of what both have grown by */
+	uint64_t in_packets; /* frames from the underlay, for us or not */
+	uint64_t in_batches; /* that they came in */
+	uint64_t in_other; /* of the frames: not for us */
+	uint64_t out_packets; /* from the inner side */
+	uint64_t out_batches;
+	uint64_t icmp_sent; /* ICMP errors, to the inner side */
+	struct gl_status_ring ready; /* handshake messages that it is to send */
+	struct gl_status_ring ordered; /* peers that it is to look at */
+	const uint64_t *drops;
+};
+
+struct gl_status {
+	uint64_t uptime_ns;
+	char underlay[GL_NAME_MAX]; /* the port's name */
+	uint32_t underlay_mtu;
+	struct gl_status_ring handshakes; /* messages that wait for the handshake thread */
+	struct gl_status_ring raised; /* peers that wait for it */
+	const uint64_t *drops; /* in all: each dropped packet or message once */
+	const struct gl_status_lane *lanes;
+	unsigned lane_count;
+	const struct gl_status_tunnel *tunnels;
+	unsigned tunnel_count;
+};
+
+/*
+ * gl_gateway_status takes a snapshot: each peer, each lane as it was at one moment, all of it
+ * within a few milliseconds. It holds nothing secret. Handshakes and packets go on meanwhile.
+ * Returns 0 and *status, which stays as it is until gl_status_destroy(), or -ENOMEM, and then says
+ * nothing. May be called while other threads call anything else but gl_gateway_destroy().
+ */
+int gl_gateway_status(struct gl_gateway *gateway, struct gl_status **status)
+	__attribute__((warn_unused_result));
+
+/* gl_status_destroy frees it. NULL is ignored. */
+void gl_status_destroy(struct gl_status *status);
+
 #ifdef __cplusplus
 }
 #endif

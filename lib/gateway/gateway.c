@@ -125,6 +125,7 @@ gateway_create(const struct gateway_settings *settings, struct gateway **gateway
 		gateway_destroy(created);
 		return -EINVAL;
 	}
+	created->birth_ns = clock_boot_ns(settings->clock);
 	error = make_parts(created);
 	if (error != 0) {
 		log_error(settings->log, "cannot set up the gateway: %s", strerror(-error));

@@ -66,6 +66,7 @@ struct gateway_tunnel {
 
 struct gateway {
 	struct gateway_settings settings;
+	uint64_t birth_ns; /* boot clock */
 	struct reclaim reclaim;
 	struct rings rings;
 	struct control control;
