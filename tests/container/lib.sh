@@ -72,7 +72,7 @@ project() {
 	cp "$container_dir/vendor/docker-compose.vpn.yml" "$root/$overlay" "$dir/"
 	# As much as a root without CAP_SYS_RESOURCE may give.
 	[ "$(ulimit -Hl)" = unlimited ] ||
-		echo "GUARDLANE_MEMLOCK=$(($(ulimit -Hl) * 1024))" >>"$dir/.env"
+		echo "VPN_GATEWAY_MEMLOCK=$(($(ulimit -Hl) * 1024))" >>"$dir/.env"
 }
 
 # compose NAME ARGUMENT...: docker-compose, as the operator calls it in /srv/mitigator.
