@@ -5,8 +5,6 @@
  */
 #include "crypto/mac1_batch_lanes.h"
 
-#include "base/bytes.h"
-
 #include "crypto/blake2s_schedule.h"
 
 #include <immintrin.h>
@@ -14,12 +12,30 @@
 #include <string.h>
 
 #define LANES MAC1_AVX2_LANES
-#define LAST_LEN (MAC1_MESSAGE_LEN - BLAKE2S_BLOCK_LEN)
+#define vector __m256i
 
 static inline __m256i
 all(uint32_t word)
 {
 	return _mm256_set1_epi32((int)word);
+}
+
+static inline __m256i
+add(__m256i a, __m256i b)
+{
+	return _mm256_add_epi32(a, b);
+}
+
+static inline __m256i
+xor2(__m256i a, __m256i b)
+{
+	return _mm256_xor_si256(a, b);
+}
+
+static inline __m256i
+xor3(__m256i a, __m256i b, __m256i c)
+{
+	return xor2(a, xor2(b, c));
 }
 
 /* By 16 and 8 bits bytes move as a whole. */
@@ -39,55 +55,15 @@ rotate_8(__m256i x)
 			13, 8, 11, 10, 9, 4, 7, 6, 5, 0, 3, 2, 1));
 }
 
-static inline __m256i
+/* `bits` is known when compiling. */
+static inline __attribute__((always_inline)) __m256i
 rotate(__m256i x, int bits)
 {
+	if (bits == 16)
+		return rotate_16(x);
+	if (bits == 8)
+		return rotate_8(x);
 	return _mm256_or_si256(_mm256_srli_epi32(x, bits), _mm256_slli_epi32(x, 32 - bits));
-}
-
-/* RFC 7693, 3.1. */
-static inline __attribute__((always_inline)) void
-mix(__m256i v[16], const uint8_t word[4], __m256i x, __m256i y)
-{
-	__m256i a = v[word[0]];
-	__m256i b = v[word[1]];
-	__m256i c = v[word[2]];
-	__m256i d = v[word[3]];
-
-	a = _mm256_add_epi32(_mm256_add_epi32(a, x), b);
-	d = rotate_16(_mm256_xor_si256(d, a));
-	c = _mm256_add_epi32(c, d);
-	b = rotate(_mm256_xor_si256(b, c), 12);
-	a = _mm256_add_epi32(_mm256_add_epi32(a, y), b);
-	d = rotate_8(_mm256_xor_si256(d, a));
-	c = _mm256_add_epi32(c, d);
-	b = rotate(_mm256_xor_si256(b, c), 7);
-	v[word[0]] = a;
-	v[word[1]] = b;
-	v[word[2]] = c;
-	v[word[3]] = d;
-}
-
-/* RFC 7693, 3.2: `total` bytes up to and with this block; `last` is 0, or all ones. */
-static void
-compress(__m256i state[8], const __m256i block[16], uint32_t total, uint32_t last)
-{
-	__m256i v[16];
-
-	for (unsigned i = 0; i < 8; i++) {
-		v[i] = state[i];
-		v[8 + i] = all(blake2s_initial[i]);
-	}
-	v[12] = _mm256_xor_si256(v[12], all(total));
-	v[14] = _mm256_xor_si256(v[14], all(last));
-#pragma GCC unroll 10
-	for (unsigned round = 0; round < BLAKE2S_ROUNDS; round++)
-#pragma GCC unroll 8
-		for (unsigned i = 0; i < 8; i++)
-			mix(v, blake2s_mixed[i], block[blake2s_schedule[round][2 * i]],
-				block[blake2s_schedule[round][2 * i + 1]]);
-	for (unsigned i = 0; i < 8; i++)
-		state[i] = _mm256_xor_si256(state[i], _mm256_xor_si256(v[i], v[8 + i]));
 }
 
 /* Eight rows of 8 words become the words of 8 lanes. */
@@ -114,17 +90,15 @@ transpose_8(__m256i out[8], const __m256i row[LANES])
 	}
 }
 
-/* `len` bytes at `offset` of each message, zeros behind; lanes without one have the first's. */
 static inline void
-load(__m256i block[16], const uint8_t *const messages[], unsigned count, unsigned offset,
-	unsigned len)
+load(__m256i block[16], const uint8_t *const rows[LANES], unsigned len)
 {
 	__m256i row[2][LANES];
 
 	for (unsigned i = 0; i < LANES; i++) {
 		_Alignas(32) uint8_t bytes[BLAKE2S_BLOCK_LEN] = {0};
 
-		memcpy(bytes, messages[i < count ? i : 0] + offset, len);
+		memcpy(bytes, rows[i], len);
 		row[0][i] = _mm256_load_si256((const __m256i *)bytes);
 		row[1][i] = _mm256_load_si256((const __m256i *)(bytes + 32));
 	}
@@ -132,44 +106,11 @@ load(__m256i block[16], const uint8_t *const messages[], unsigned count, unsigne
 	transpose_8(block + 8, row[1]);
 }
 
-/* The macs of up to as many messages as there are lanes; `keyed` is the state with the key in. */
-static void
-lanes_mac(uint8_t macs[][BLAKE2S_MAC_LEN], const __m256i keyed[8], const uint8_t *const messages[],
-	unsigned count)
-{
-	_Alignas(32) uint32_t words[BLAKE2S_MAC_LEN / 4][LANES];
-	__m256i state[8];
-	__m256i block[16];
-
-	memcpy(state, keyed, sizeof(state));
-	load(block, messages, count, 0, BLAKE2S_BLOCK_LEN);
-	compress(state, block, 2 * BLAKE2S_BLOCK_LEN, 0);
-	load(block, messages, count, BLAKE2S_BLOCK_LEN, LAST_LEN);
-	compress(state, block, 2 * BLAKE2S_BLOCK_LEN + LAST_LEN, UINT32_MAX);
-	for (unsigned i = 0; i < BLAKE2S_MAC_LEN / 4; i++)
-		_mm256_store_si256((__m256i *)words[i], state[i]);
-	for (unsigned lane = 0; lane < count; lane++)
-		for (unsigned i = 0; i < BLAKE2S_MAC_LEN / 4; i++)
-			store_le32(&macs[lane][4 * i], words[i][lane]);
-}
+#include "crypto/mac1_batch_template.h"
 
 void
 mac1_batch_avx2(uint8_t macs[][BLAKE2S_MAC_LEN], const uint8_t key[BLAKE2S_LEN],
 	const uint8_t *const messages[], unsigned count)
 {
-	__m256i keyed[8];
-	__m256i block[16];
-
-	for (unsigned i = 0; i < 8; i++) {
-		keyed[i] = all(blake2s_initial[i]);
-		block[i] = all(load_le32(key + (size_t)4 * i));
-		block[8 + i] = all(0);
-	}
-	keyed[0] = _mm256_xor_si256(keyed[0], all(BLAKE2S_MAC_PARAMETERS));
-	compress(keyed, block, BLAKE2S_BLOCK_LEN, 0);
-	for (unsigned done = 0; done < count; done += LANES) {
-		unsigned rest = count - done;
-
-		lanes_mac(&macs[done], keyed, &messages[done], rest < LANES ? rest : LANES);
-	}
+	batch_mac(macs, key, messages, count);
 }

@@ -1,0 +1,110 @@
+/*
+ * mac1 of many initiations at once: BLAKE2s (RFC 7693) with a message in each 32-bit lane.
+ * On the packet's way: handshakes only. Included by each file that has lanes of its own.
+ * Threads: any; no state.
+ *
+ * Before the inclusion there are: LANES, their number; the type `vector`, a 32-bit word of each;
+ * all(), add(), xor2(), xor3() and rotate(), to the right, of such words; and load(), which makes
+ * `block` of the first `len` of the 64 bytes at each of LANES rows, and zeros.
+ */
+#include "base/bytes.h"
+
+#include "crypto/blake2s_schedule.h"
+#include "crypto/mac1_batch_lanes.h"
+
+#include <string.h>
+
+#define LAST_LEN (MAC1_MESSAGE_LEN - BLAKE2S_BLOCK_LEN)
+
+/* RFC 7693, 3.1. */
+static inline __attribute__((always_inline)) void
+mix(vector v[16], const uint8_t word[4], vector x, vector y)
+{
+	vector a = v[word[0]];
+	vector b = v[word[1]];
+	vector c = v[word[2]];
+	vector d = v[word[3]];
+
+	a = add(add(a, x), b);
+	d = rotate(xor2(d, a), 16);
+	c = add(c, d);
+	b = rotate(xor2(b, c), 12);
+	a = add(add(a, y), b);
+	d = rotate(xor2(d, a), 8);
+	c = add(c, d);
+	b = rotate(xor2(b, c), 7);
+	v[word[0]] = a;
+	v[word[1]] = b;
+	v[word[2]] = c;
+	v[word[3]] = d;
+}
+
+/* RFC 7693, 3.2: `total` bytes up to and with this block; `last` is 0, or all ones. */
+static void
+compress(vector state[8], const vector block[16], uint32_t total, uint32_t last)
+{
+	vector v[16];
+
+	for (unsigned i = 0; i < 8; i++) {
+		v[i] = state[i];
+		v[8 + i] = all(blake2s_initial[i]);
+	}
+	v[12] = xor2(v[12], all(total));
+	v[14] = xor2(v[14], all(last));
+#pragma GCC unroll 10
+	for (unsigned round = 0; round < BLAKE2S_ROUNDS; round++)
+#pragma GCC unroll 8
+		for (unsigned i = 0; i < 8; i++)
+			mix(v, blake2s_mixed[i], block[blake2s_schedule[round][2 * i]],
+				block[blake2s_schedule[round][2 * i + 1]]);
+	for (unsigned i = 0; i < 8; i++)
+		state[i] = xor3(state[i], v[i], v[8 + i]);
+}
+
+/* The macs of up to as many messages as there are lanes; `keyed` is the state with the key in. */
+static void
+lanes_mac(uint8_t macs[][BLAKE2S_MAC_LEN], const vector keyed[8], const uint8_t *const messages[],
+	unsigned count)
+{
+	_Alignas(64) uint32_t words[BLAKE2S_MAC_LEN / 4][LANES];
+	const uint8_t *rows[LANES];
+	vector state[8];
+	vector block[16];
+
+	memcpy(state, keyed, sizeof(state));
+	/* Lanes without a message have the first one's. */
+	for (unsigned i = 0; i < LANES; i++)
+		rows[i] = messages[i < count ? i : 0];
+	load(block, rows, BLAKE2S_BLOCK_LEN);
+	compress(state, block, 2 * BLAKE2S_BLOCK_LEN, 0);
+	for (unsigned i = 0; i < LANES; i++)
+		rows[i] += BLAKE2S_BLOCK_LEN;
+	load(block, rows, LAST_LEN);
+	compress(state, block, 2 * BLAKE2S_BLOCK_LEN + LAST_LEN, UINT32_MAX);
+	memcpy(words, state, sizeof(words));
+	for (unsigned lane = 0; lane < count; lane++)
+		for (unsigned i = 0; i < BLAKE2S_MAC_LEN / 4; i++)
+			store_le32(&macs[lane][4 * i], words[i][lane]);
+}
+
+/* mac1_batch_avx512 or mac1_batch_avx2. */
+static inline void
+batch_mac(uint8_t macs[][BLAKE2S_MAC_LEN], const uint8_t key[BLAKE2S_LEN],
+	const uint8_t *const messages[], unsigned count)
+{
+	vector keyed[8];
+	vector block[16];
+
+	for (unsigned i = 0; i < 8; i++) {
+		keyed[i] = all(blake2s_initial[i]);
+		block[i] = all(load_le32(key + (size_t)4 * i));
+		block[8 + i] = all(0);
+	}
+	keyed[0] = xor2(keyed[0], all(BLAKE2S_MAC_PARAMETERS));
+	compress(keyed, block, BLAKE2S_BLOCK_LEN, 0);
+	for (unsigned done = 0; done < count; done += LANES) {
+		const unsigned rest = count - done;
+
+		lanes_mac(&macs[done], keyed, &messages[done], rest < LANES ? rest : LANES);
+	}
+}
