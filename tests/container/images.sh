@@ -1,6 +1,6 @@
 # The images of the container tests: base (by mmdebstrap, no registry), guardlane, vendor's stand-in.
 # They and all layers are kept in a store of their own in the cache folder, as scripts/kernel-peer's.
-# shellcheck shell=bash disable=SC2154 # root is of lib.sh
+# shellcheck shell=bash disable=SC2154 # root and work are lib.sh's
 
 cache=${GUARDLANE_CACHE:-/var/cache/guardlane}
 image_store=$cache/containers
@@ -62,8 +62,7 @@ image_build() {
 
 # images: builds what is not there yet, or not from these sources; says nothing unless it fails.
 images() {
-	local settings
-	settings=$(mktemp -d "${TMPDIR:-/tmp}/guardlane-images.XXXXXX")
+	local settings=$work/images
 	mkdir -p "$image_store"
 	podman_settings "$settings" "$image_store"
 	(
