@@ -31,7 +31,7 @@ containers_end() {
 		name=$(basename "${socket%.podman/socket}")
 		podman_on "$name" rm --all --force --time 0 >/dev/null 2>&1
 	done
-	rmdir /sys/fs/cgroup/{,*/}libpod_parent 2>/dev/null
+	rmdir /sys/fs/cgroup/{,*/}libpod_parent{/conmon,} 2>/dev/null
 	return "$status"
 }
 trap 'containers_end "$?"; cleanup' EXIT
