@@ -198,7 +198,42 @@ instance_replace(struct instance *instance, struct plan *plan, struct settings *
 	*settings = (struct settings){.tunnel_count = 0};
 	error = instance_start(instance, log);
 	*plan = (struct plan){.tunnel_count = 0};
-	instance->generation++;
+	return error;
+}
+
+static struct plan_tunnel *
+running_tunnel(struct instance *instance, unsigned index)
+{
+	struct plan_tunnel *tunnel = instance->plan.tunnels;
+
+	while (tunnel->index != index)
+		tunnel++;
+	return tunnel;
+}
+
+int
+instance_change(struct instance *instance, const struct plan *plan, bool dry_run,
+	const struct gl_log *log, struct gl_changes *changes)
+{
+	struct gl_tunnel_settings settings[SETTINGS_TUNNELS_MAX];
+	int error;
+
+	for (unsigned i = 0; i < plan->tunnel_count; i++) {
+		const struct plan_tunnel *running =
+			running_tunnel(instance, plan->tunnels[i].index);
+
+		settings[i] = plan_settings(&plan->tunnels[i]);
+		settings[i].host = running->host;
+		settings[i].vpn_address = running->vpn_address;
+	}
+	error = gl_gateway_reconfigure(
+		instance->gateway, settings, plan->tunnel_count, dry_run, log, changes);
+	for (unsigned i = 0; i < plan->tunnel_count && error == 0 && !dry_run; i++) {
+		struct plan_tunnel *running = running_tunnel(instance, plan->tunnels[i].index);
+
+		running->listen_port = plan->tunnels[i].listen_port;
+		running->peer_port = plan->tunnels[i].peer_port;
+	}
 	return error;
 }
 
@@ -255,6 +290,23 @@ const struct settings *
 instance_settings(const struct instance *instance)
 {
 	return &instance->settings;
+}
+
+bool
+instance_keeps(const struct instance *instance, const char *setting)
+{
+	static const char *const of_eal[] = {"lanes", "memory", "hugepages"};
+
+	for (size_t i = 0; i < sizeof(of_eal) / sizeof(of_eal[0]); i++)
+		if (strcmp(setting, of_eal[i]) == 0)
+			return instance->eal == EAL_STARTED;
+	return strcmp(setting, "control") == 0 || strcmp(setting, "metrics") == 0;
+}
+
+void
+instance_next_generation(struct instance *instance)
+{
+	instance->generation++;
 }
 
 unsigned

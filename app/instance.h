@@ -10,6 +10,8 @@
 #include "plan.h"
 #include "settings.h"
 
+#include <stdbool.h>
+
 struct instance;
 
 /*
@@ -37,6 +39,19 @@ int instance_start(struct instance *instance, const struct gl_log *log)
 int instance_replace(struct instance *instance, struct plan *plan, struct settings *settings,
 	const struct gl_log *log) __attribute__((warn_unused_result));
 
+/*
+ * instance_keeps tells whether a setting stays as it is even if what runs is replaced: for as long
+ * as the process lives.
+ */
+bool instance_keeps(const struct instance *instance, const char *setting);
+
+/*
+ * instance_change makes the tunnels that run into those of `plan`, of which there must be the same,
+ * as gl_gateway_reconfigure does it. Their host devices and VPN addresses stay.
+ */
+int instance_change(struct instance *instance, const struct plan *plan, bool dry_run,
+	const struct gl_log *log, struct gl_changes *changes) __attribute__((warn_unused_result));
+
 /* NULL while clustering is off. */
 struct gl_gateway *instance_gateway(const struct instance *instance);
 
@@ -44,5 +59,9 @@ struct gl_gateway *instance_gateway(const struct instance *instance);
 const struct plan *instance_plan(const struct instance *instance);
 const struct settings *instance_settings(const struct instance *instance);
 
-/* Configurations applied: 1 after start, 1 more with each reconfigure that changed something. */
+/*
+ * Configurations applied: 1 after start, 1 more with each reconfigure that changed something, which
+ * tells so by instance_next_generation().
+ */
 unsigned instance_generation(const struct instance *instance);
+void instance_next_generation(struct instance *instance);

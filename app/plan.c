@@ -133,6 +133,7 @@ plan_tunnel(struct planning *planning, unsigned index)
 	struct plan_tunnel *tunnel = &plan->tunnels[plan->tunnel_count];
 	const bool strict = strcmp(settings_text(settings, OPTION_STRICT_PERMISSIONS), "yes") == 0;
 
+	tunnel->index = index;
 	plan_files(settings, index, tunnel->private_conf, tunnel->public_conf);
 	tunnel->host = settings_tunnel_text(settings, index, OPTION_HOST);
 	tunnel->listen_port = (uint16_t)settings_number(
@@ -151,15 +152,10 @@ plan_tunnel(struct planning *planning, unsigned index)
 		tunnel->config = NULL;
 		return 0;
 	}
+	if (tunnel->listen_port == 0)
+		tunnel->listen_port = gl_config_listen_port(tunnel->config);
 	plan->tunnel_count++;
 	return plan_vpn_address(planning, index, tunnel);
-}
-
-uint16_t
-plan_listen_port(const struct plan_tunnel *tunnel)
-{
-	return tunnel->listen_port != 0 ? tunnel->listen_port
-					: gl_config_listen_port(tunnel->config);
 }
 
 /* Whether two VPN addresses are one, whatever their masks and however they are written. */
@@ -197,11 +193,11 @@ refuse_same(const struct planning *planning, unsigned one, unsigned other)
 			"%s and %s have the same VPN address, %s; give one of them another "
 			"(vpn-address, or " PLACES_VPN_ADDRESS " in its .env)",
 			a->host, b->host, b->vpn_address);
-	else if (plan_listen_port(a) == plan_listen_port(b))
+	else if (a->listen_port == b->listen_port)
 		say(planning->log, GL_LOG_ERROR,
 			"%s and %s have the same UDP port, %u; give one of them another "
 			"(listen-port, or ListenPort in %s)",
-			a->host, b->host, plan_listen_port(b), b->private_conf);
+			a->host, b->host, b->listen_port, b->private_conf);
 	else
 		return 0;
 	return -EINVAL;
@@ -238,9 +234,10 @@ plan_say_tunnels(const struct plan *plan, const struct gl_log *log)
 	for (unsigned i = 0; i < plan->tunnel_count; i++) {
 		const struct plan_tunnel *tunnel = &plan->tunnels[i];
 
-		say(log, GL_LOG_INFO, "%s: %s, UDP port %u, %zu peers", tunnel->host,
-			tunnel->vpn_address, plan_listen_port(tunnel),
-			gl_config_peer_count(tunnel->config));
+		say(log, GL_LOG_INFO, "%s: %s, UDP port %u, %zu peer%s", tunnel->host,
+			tunnel->vpn_address, tunnel->listen_port,
+			gl_config_peer_count(tunnel->config),
+			gl_config_peer_count(tunnel->config) == 1 ? "" : "s");
 	}
 }
 

@@ -15,12 +15,13 @@
 #include <stdint.h>
 
 struct plan_tunnel {
+	unsigned index; /* in the settings */
 	char private_conf[PATH_MAX];
 	char public_conf[PATH_MAX];
 	struct gl_config *config;
 	const char *vpn_address;
 	const char *host;
-	uint16_t listen_port; /* 0: the file's */
+	uint16_t listen_port;
 	uint16_t peer_port; /* 0: the file's */
 };
 
@@ -53,9 +54,6 @@ void plan_fini(struct plan *plan);
 /* plan_files writes the paths of the private and the public file of a tunnel of the settings. */
 void plan_files(const struct settings *settings, unsigned tunnel, char private_conf[PATH_MAX],
 	char public_conf[PATH_MAX]);
-
-/* plan_listen_port returns the UDP port that the tunnel will have. */
-uint16_t plan_listen_port(const struct plan_tunnel *tunnel);
 
 /* plan_settings returns what the library is told of a tunnel. */
 struct gl_tunnel_settings plan_settings(const struct plan_tunnel *tunnel);
