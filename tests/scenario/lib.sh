@@ -165,7 +165,7 @@ tidy() {
 	done
 	wait
 	hugepages_give_back
-	rm -f "/var/run/wireguard/$run"*.sock
+	rm -f {/var/run/wireguard,/run/guardlane}/"$run"*.sock
 	awk -v work="$work/" 'index($2, work) == 1 { print $2 }' /proc/mounts | xargs -r umount
 	rm -rf "$work"
 } 2>/dev/null

@@ -50,3 +50,20 @@ fact "wg shows the second tunnel's handshake" handshake_on_second
 fact "both carry at once" both_ways_at_once
 fact "c does not get into the first tunnel" no c_pings "$(inside a)"
 fact "b's counters are the first tunnel's alone" handshake_done a b
+
+# The second tunnel's table goes and comes: the gateway is started anew over those that there are.
+reconfigures() {
+	"$guardlane" reconfigure "$(device a)" >"$work/out" 2>&1 && cat "$work/out" &&
+		grep -q 'there are other tunnels than those that run.*new sessions' "$work/out"
+}
+
+mv "$second/vpn-public.conf" "$work/kept"
+fact "a table that goes takes its tunnel, as reconfigure says" reconfigures
+fact "its device is gone" no ip -n "$(host_ns a)" link show "${run}2"
+fact "a reaches b" reaches a b
+mv "$work/kept" "$second/vpn-public.conf"
+fact "with the table there the tunnel comes back" reconfigures
+fact "c pings a by it" within 10 c_pings 10.8.4.1
+fact "a reaches b again" reaches a b
+sed -i 's/AllowedIPs = .*/&, 10.8.5.0\/24/' "$second/vpn-public.conf"
+fact "a change in one of them" "$guardlane" reconfigure "$(device a)"
