@@ -21,7 +21,8 @@
  * - private key: static-static anew, the handshake under way is erased, no session is sent on any
  *   more, but received for as long as it lives; an initiation may go at once; macs by the new key.
  *   Stamps and windows stay: a change never reopens a replay.
- * - listen port: the new one is held before anything changes. Sessions stay, kept sources go.
+ * - listen port: the new one is held before anything changes. Sessions stay, kept sources go; a
+ *   keepalive tells each peer that has a session where we are now.
  * - allowed-ips: one table is swapped for the other. There is no moment in which a packet belongs
  *   to nobody, or to somebody other than its owner before or after.
  */

@@ -138,15 +138,20 @@ change_peers(struct tunnel_plan *plan, struct management *management)
 			change_peer(plan, &plan->peers[i], &initiations, management);
 }
 
-/* The port is in every header; and a source that was kept is chosen anew. */
+/*
+ * The port is in every header; and a source that was kept is chosen anew. Whom we have a session
+ * with hears of it by a keepalive: until something comes from there it sends to where we were.
+ */
 static void
 remake_ways(struct control *control, struct tunnel *tunnel)
 {
+	const uint64_t now_ns = clock_boot_ns(control->clock);
 	struct peer *peer;
 
 	TAILQ_FOREACH (peer, &tunnel->peers, entry) {
 		peer->source = (struct address){.family = ADDRESS_NONE};
-		endpoint_refresh(control, peer);
+		if (endpoint_refresh(control, peer) && peer_send_session(peer, now_ns) != NULL)
+			peer_order_keepalive(peer, control->rings, 0);
 	}
 }
 
