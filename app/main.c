@@ -9,6 +9,7 @@
 #include "option.h"
 #include "reconfigure_command.h"
 #include "run.h"
+#include "status_command.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -21,6 +22,11 @@ static const struct command commands[] = {
 		"changed is applied; sessions of peers that did not change go on. Each change is "
 		"printed. On any error nothing is changed.",
 		reconfigure_command},
+	{"status", OPTION_OF_STATUS, "shows what the running gateway does, and what is wrong",
+		"A line for each peer, then what is wrong and what to do about it, then what was "
+		"dropped. The exit status is 0 if a gateway answers, also one whose clustering is "
+		"off, and 1 if none does.",
+		status_command},
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))

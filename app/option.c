@@ -19,6 +19,7 @@
 
 #define MIB_MIN 64
 #define MIB_MAX (1UL << 20)
+#define SECONDS_MAX 86400
 
 const struct option options[OPTION_COUNT] = {
 	[OPTION_ROLE] = {"role", "gateway|dataplane", OPTION_WORD, "gateway", OPTION_OF_RUN,
@@ -74,7 +75,7 @@ const struct option options[OPTION_COUNT] = {
 		.help = "whether a private file that others can read is refused; no: that is "
 			"warned of; one that others can write is always refused"},
 	[OPTION_CONTROL] = {"control", "PATH|auto", OPTION_PATH, "auto",
-		OPTION_OF_RUN | OPTION_OF_RECONFIGURE,
+		OPTION_OF_RUN | OPTION_OF_RECONFIGURE | OPTION_OF_STATUS,
 		.help = "the control socket; auto: /run/guardlane/NAME.sock, NAME being the first "
 			"tunnel's host device"},
 	[OPTION_METRICS] = {"metrics", "off|ADDRESS:PORT", OPTION_SOCKET, "off", OPTION_OF_RUN,
@@ -87,8 +88,12 @@ const struct option options[OPTION_COUNT] = {
 			"of config-dir, if it is there"},
 	[OPTION_DRY_RUN] = {"dry-run", NULL, OPTION_FLAG, "", OPTION_OF_RECONFIGURE,
 		.help = "only print what would change"},
-	[OPTION_NAME] = {"name", "NAME", OPTION_INTERFACE, "", OPTION_OF_RECONFIGURE,
-		.operand = true,
+	[OPTION_JSON] = {"json", NULL, OPTION_FLAG, "", OPTION_OF_STATUS,
+		.help = "everything that there is to know, for programs"},
+	[OPTION_WATCH] = {"watch", "[SECONDS]", OPTION_SECONDS, "2", OPTION_OF_STATUS,
+		.optional = true, .help = "show it again and again, with rates, until Ctrl-C"},
+	[OPTION_NAME] = {"name", "NAME", OPTION_INTERFACE, "",
+		OPTION_OF_RECONFIGURE | OPTION_OF_STATUS, .operand = true,
 		.help = "a gateway's first device, such as wg0, where several run"},
 	[OPTION_HELP] = {"help", NULL, OPTION_FLAG, "", ~0U, .help = "this text"},
 	[OPTION_VERSION] = {"version", NULL, OPTION_FLAG, "", ~0U, .help = "the version"},
@@ -232,6 +237,8 @@ is_of_type(enum option_type type, const char *text)
 		return is_number(text, 1, UINT16_MAX);
 	case OPTION_MIB:
 		return is_number(text, MIB_MIN, MIB_MAX);
+	case OPTION_SECONDS:
+		return is_number(text, 1, SECONDS_MAX);
 	case OPTION_PREFIX:
 		return is_prefix(text);
 	case OPTION_SOCKET:
@@ -248,6 +255,7 @@ say_why(enum option_id id, char why[OPTION_WHY_MAX])
 		[OPTION_CPU_LIST] = "a list of CPUs such as 2-3,10",
 		[OPTION_PORT] = "a port from 1 to 65535",
 		[OPTION_MIB] = "a number of MiB from 64 to 1048576",
+		[OPTION_SECONDS] = "a number of seconds from 1 to 86400",
 		[OPTION_PREFIX] = "an IP address, with or without /LEN",
 		[OPTION_SOCKET] = "off, ADDRESS:PORT or [ADDRESS]:PORT",
 	};

@@ -37,6 +37,8 @@ enum option_id {
 	OPTION_TUNNEL = OPTION_SETTING_COUNT,
 	OPTION_GATEWAY_CONF,
 	OPTION_DRY_RUN,
+	OPTION_JSON,
+	OPTION_WATCH,
 	OPTION_NAME,
 	OPTION_HELP,
 	OPTION_VERSION,
@@ -53,6 +55,7 @@ enum option_type {
 	OPTION_CPU_LIST,
 	OPTION_PORT,
 	OPTION_MIB,
+	OPTION_SECONDS,
 	OPTION_PREFIX, /* an address, with or without a length */
 	OPTION_SOCKET, /* an address and a port */
 };
@@ -61,6 +64,7 @@ enum option_type {
 enum option_command {
 	OPTION_OF_RUN = 1 << 0,
 	OPTION_OF_RECONFIGURE = 1 << 1,
+	OPTION_OF_STATUS = 1 << 2,
 };
 
 struct option {
@@ -75,6 +79,7 @@ struct option {
 	unsigned commands; /* of enum option_command */
 	bool live; /* reconfigure applies it; else it takes down and up */
 	bool operand; /* stands alone: the command line has no --NAME before it */
+	bool optional; /* its argument may be missing: then it is `standard` */
 	bool shared; /* of a tunnel, but said outside of --tunnel it is for all */
 	const char *help;
 };

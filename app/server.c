@@ -9,6 +9,7 @@
 #include "notify.h"
 #include "reconfigure.h"
 #include "say.h"
+#include "status_json.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -41,12 +42,14 @@ answer_reconfigure(struct server *server, bool dry_run, struct answer *answer)
 static int
 answer_status(struct server *server, struct answer *answer)
 {
-	char text[128];
+	char *text = status_json(server->instance);
 
-	snprintf(text, sizeof(text), "{\"clustering\":%s,\"generation\":%u}",
-		instance_gateway(server->instance) != NULL ? "true" : "false",
-		instance_generation(server->instance));
+	if (text == NULL) {
+		answer_err(answer, "the gateway has no memory to say how it is");
+		return 1;
+	}
 	answer_out(answer, text);
+	free(text);
 	return 0;
 }
 

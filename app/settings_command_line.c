@@ -5,6 +5,7 @@
  */
 #include "settings.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -99,6 +100,15 @@ take_operand(struct settings *settings, const char *word)
 		take_value(settings, id, word);
 }
 
+/* Whether the word is the option's argument, where that may be missing. */
+static bool
+is_argument(enum option_id id, const char *word)
+{
+	char why[OPTION_WHY_MAX];
+
+	return word != NULL && (!options[id].optional || option_check(id, word, why));
+}
+
 /* Takes in the option at argv[i], whose value may be the next word. Returns how many it were. */
 static int
 take_option(struct settings *settings, int i)
@@ -120,9 +130,11 @@ take_option(struct settings *settings, int i)
 		take_flag(settings, id);
 	} else if (name[len] == '=') {
 		take_value(settings, id, name + len + 1);
-	} else if (next != NULL) {
+	} else if (is_argument(id, next)) {
 		take_value(settings, id, next);
 		return 2;
+	} else if (options[id].optional) {
+		take_value(settings, id, options[id].standard);
 	} else {
 		settings_complain(
 			settings, "--%s needs a value: %s", options[id].name, options[id].argument);
