@@ -6,6 +6,7 @@
 #include "server.h"
 
 #include "control_socket.h"
+#include "metrics.h"
 #include "notify.h"
 #include "reconfigure.h"
 #include "say.h"
@@ -24,6 +25,7 @@ struct server {
 	struct instance *instance;
 	int signals;
 	struct control_socket *control; /* NULL: nobody can reach us */
+	struct metrics *metrics; /* NULL: they are not asked for */
 };
 
 /* -- commands ---------------------------------------------------------------------------------- */
@@ -108,12 +110,26 @@ listen_for_commands(struct server *server)
 				       "file by --control");
 }
 
+/* Who asks for them wants to be told that they are not there. */
+static int
+serve_metrics(struct server *server)
+{
+	const struct settings *settings = instance_settings(server->instance);
+	const char *listen = settings_text(settings, OPTION_METRICS);
+
+	if (strcmp(listen, "off") == 0)
+		return 0;
+	return metrics_create(
+		listen, server->instance, &instance_plan(server->instance)->log, &server->metrics);
+}
+
 int
 server_create(struct instance *instance, struct server **server)
 {
 	const struct gl_log *log = &instance_plan(instance)->log;
 	struct server *created = calloc(1, sizeof(*created));
 	sigset_t signals;
+	int error;
 
 	if (created == NULL) {
 		say(log, GL_LOG_ERROR, "no memory for the server");
@@ -127,13 +143,17 @@ server_create(struct instance *instance, struct server **server)
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
 	created->signals = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (created->signals < 0) {
-		const int error = -errno;
-
+		error = -errno;
 		say(log, GL_LOG_ERROR, "cannot wait for signals: %s", strerror(-error));
 		free(created);
 		return error;
 	}
 	listen_for_commands(created);
+	error = serve_metrics(created);
+	if (error != 0) {
+		server_destroy(created);
+		return error;
+	}
 	*server = created;
 	return 0;
 }
@@ -143,6 +163,7 @@ server_destroy(struct server *server)
 {
 	if (server == NULL)
 		return;
+	metrics_destroy(server->metrics);
 	control_socket_destroy(server->control);
 	close(server->signals);
 	free(server);
@@ -173,10 +194,13 @@ server_run(struct server *server)
 	struct pollfd fds[] = {
 		{.fd = server->signals, .events = POLLIN},
 		{.fd = -1, .events = POLLIN}, /* poll passes a negative one over */
+		{.fd = -1, .events = POLLIN},
 	};
 
 	if (server->control != NULL)
 		fds[1].fd = control_socket_fd(server->control);
+	if (server->metrics != NULL)
+		fds[2].fd = metrics_fd(server->metrics);
 	notify("READY=1");
 	for (;;) {
 		if (poll(fds, sizeof(fds) / sizeof(fds[0]), -1) < 0)
@@ -185,6 +209,8 @@ server_run(struct server *server)
 			break;
 		if (fds[1].revents != 0)
 			control_socket_process(server->control);
+		if (fds[2].revents != 0)
+			metrics_process(server->metrics);
 	}
 	notify("STOPPING=1");
 }

@@ -62,7 +62,7 @@ number_of(const json_t *object, const char *member)
 	return json_number_value(json_object_get(object, member));
 }
 
-/* -- rates: the same peer or lane in the document before ---------------------------------------- */
+/* -- rates: the same peer or lane in the document before --------------------------------------- */
 
 static const json_t *
 same_by(const json_t *array, const char *member, const char *value)
