@@ -260,6 +260,7 @@ read_tunnels(struct reader *reader)
 {
 	struct settings *settings = reader->settings;
 	struct seen seen;
+	bool empty;
 	unsigned count = 0;
 
 	if (!at(reader, YAML_SEQUENCE_START_EVENT)) {
@@ -272,6 +273,7 @@ read_tunnels(struct reader *reader)
 	if (settings->tunnel_count > 1)
 		complain(reader, "both " TUNNELS " and --tunnel are given; write them all here");
 	advance(reader);
+	empty = at(reader, YAML_SEQUENCE_END_EVENT);
 	while (!reader->ended && !at(reader, YAML_SEQUENCE_END_EVENT)) {
 		if (count == SETTINGS_TUNNELS_MAX) {
 			complain(reader, "more than %d tunnels", SETTINGS_TUNNELS_MAX);
@@ -283,7 +285,7 @@ read_tunnels(struct reader *reader)
 			skip(reader);
 		}
 	}
-	if (count == 0 && !reader->ended)
+	if (empty)
 		complain(reader, TUNNELS " is empty; write \"- key: value\", or leave it out");
 	settings->tunnel_count = count > 0 ? count : 1;
 	advance(reader);

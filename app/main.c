@@ -4,6 +4,7 @@
  * Threads: main.
  */
 #include "command.h"
+#include "config_command.h"
 #include "guardlane.h"
 #include "help.h"
 #include "option.h"
@@ -17,6 +18,10 @@
 
 static const struct command commands[] = {
 	{"run", OPTION_OF_RUN, "carries the VPN until a signal ends it", NULL, run_command},
+	{"config", OPTION_OF_CONFIG, "prints the settings in force",
+		"With the same options, environment and files as run, each value and where it came "
+		"from, in the form of a gateway.conf that gives the same.",
+		config_command},
 	{"reconfigure", OPTION_OF_RECONFIGURE, "has the running gateway take over its files",
 		"The settings and both files are loaded anew and checked whole, and what has "
 		"changed is applied; sessions of peers that did not change go on. Each change is "

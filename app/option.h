@@ -36,6 +36,7 @@ enum option_id {
 
 	OPTION_TUNNEL = OPTION_SETTING_COUNT,
 	OPTION_GATEWAY_CONF,
+	OPTION_EXAMPLE,
 	OPTION_DRY_RUN,
 	OPTION_JSON,
 	OPTION_WATCH,
@@ -63,8 +64,11 @@ enum option_type {
 /* The commands that know an option, a bit for each. */
 enum option_command {
 	OPTION_OF_RUN = 1 << 0,
-	OPTION_OF_RECONFIGURE = 1 << 1,
-	OPTION_OF_STATUS = 1 << 2,
+	OPTION_OF_CONFIG = 1 << 1,
+	OPTION_OF_RECONFIGURE = 1 << 2,
+	OPTION_OF_STATUS = 1 << 3,
+	/* Those that make settings of all sources. */
+	OPTION_OF_SETTINGS = OPTION_OF_RUN | OPTION_OF_CONFIG,
 };
 
 struct option {
