@@ -27,11 +27,11 @@ is_auto(const char *text)
 	return strcmp(text, "auto") == 0;
 }
 
-/* The value, NULL if it is for the library to find out. */
+/* The value, NULL if it is that word. */
 static const char *
-unless_auto(const char *text)
+unless(const char *text, const char *word)
 {
-	return is_auto(text) ? NULL : text;
+	return strcmp(text, word) == 0 ? NULL : text;
 }
 
 static int
@@ -84,7 +84,8 @@ plan_process(struct planning *planning)
 	plan->busy = is_auto(poll) ? cpus_isolated(&plan->cpus) : strcmp(poll, "busy") == 0;
 	plan->memory_mib = (unsigned)settings_number(settings_text(settings, OPTION_MEMORY));
 	plan->hugepages = is_auto(settings_text(settings, OPTION_HUGEPAGES));
-	plan->underlay_interface = unless_auto(settings_text(settings, OPTION_UNDERLAY_INTERFACE));
+	plan->underlay_interface =
+		unless(settings_text(settings, OPTION_UNDERLAY_INTERFACE), "auto");
 	plan->aead = settings_text(settings, OPTION_AEAD);
 	error = plan_text(planning, OPTION_CONTROL, plan->control, sizeof(plan->control));
 	if (error == 0)
@@ -136,6 +137,7 @@ plan_tunnel(struct planning *planning, unsigned index)
 	tunnel->index = index;
 	plan_files(settings, index, tunnel->private_conf, tunnel->public_conf);
 	tunnel->host = settings_tunnel_text(settings, index, OPTION_HOST);
+	tunnel->netns = unless(settings_tunnel_text(settings, index, OPTION_NETNS), "none");
 	tunnel->listen_port = (uint16_t)settings_number(
 		settings_tunnel_text(settings, index, OPTION_LISTEN_PORT));
 	tunnel->peer_port =
@@ -176,6 +178,13 @@ same_address(const char *a, const char *b)
 	return strcmp(plain[0], plain[1]) == 0;
 }
 
+static bool
+same_namespace(const struct plan_tunnel *a, const struct plan_tunnel *b)
+{
+	return a->netns == NULL || b->netns == NULL ? a->netns == b->netns
+						    : strcmp(a->netns, b->netns) == 0;
+}
+
 /* Two tunnels that share one of these would share out the packets, in no order anybody meant. */
 static int
 refuse_same(const struct planning *planning, unsigned one, unsigned other)
@@ -188,10 +197,11 @@ refuse_same(const struct planning *planning, unsigned one, unsigned other)
 			"two tunnels have the host device %s; give one of them another (host, or " PLACES_DATA_PLANE_DEVICE
 			")",
 			a->host);
-	else if (same_address(a->vpn_address, b->vpn_address))
+	else if (same_namespace(a, b) && same_address(a->vpn_address, b->vpn_address))
 		say(planning->log, GL_LOG_ERROR,
-			"%s and %s have the same VPN address, %s; give one of them another "
-			"(vpn-address, or " PLACES_VPN_ADDRESS " in its .env)",
+			"%s and %s have the same VPN address, %s, in one network namespace; give "
+			"one of them another address (vpn-address, or " PLACES_VPN_ADDRESS
+			" in its .env), or its device a namespace of its own (netns)",
 			a->host, b->host, b->vpn_address);
 	else if (a->listen_port == b->listen_port)
 		say(planning->log, GL_LOG_ERROR,
@@ -222,6 +232,7 @@ plan_settings(const struct plan_tunnel *tunnel)
 	return (struct gl_tunnel_settings){
 		.config = tunnel->config,
 		.host = tunnel->host,
+		.netns = tunnel->netns,
 		.vpn_address = tunnel->vpn_address,
 		.listen_port = tunnel->listen_port,
 		.peer_port = tunnel->peer_port,

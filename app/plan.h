@@ -21,6 +21,7 @@ struct plan_tunnel {
 	struct gl_config *config;
 	const char *vpn_address;
 	const char *host;
+	const char *netns; /* NULL: our own */
 	uint16_t listen_port;
 	uint16_t peer_port; /* 0: the file's */
 };

@@ -136,6 +136,11 @@ struct gl_tunnel_settings {
 	 * The name is also that of the UAPI socket, by which wg(8) finds the tunnel.
 	 */
 	const char *host;
+	/*
+	 * The network namespace of that TUN: a NAME of ip-netns(8), or a path such as
+	 * /proc/PID/ns/net; NULL: the process's own. Needs CAP_SYS_ADMIN.
+	 */
+	const char *netns;
 	const char *vpn_address; /* "10.8.3.1" (then /24, IPv6 /64) or "10.8.3.1/16" */
 	uint16_t listen_port; /* 0: the config's */
 	uint16_t peer_port; /* stands for the port of every endpoint; 0: the config's */

@@ -206,8 +206,8 @@ open_host_device(struct gateway *gateway, const struct gateway_tunnel_settings *
 	uint32_t mtu, struct port *end, struct host_device **device)
 {
 	struct tun tun;
-	int error = tun_open(settings->name, mtu, settings->addresses, settings->address_count,
-		gateway->settings.log, &tun);
+	int error = tun_open(settings->name, settings->netns, mtu, settings->addresses,
+		settings->address_count, gateway->settings.log, &tun);
 
 	if (error == 0)
 		*device = host_add(&gateway->host, &tun, end);

@@ -47,6 +47,7 @@ struct gateway_tunnel_settings {
 	const struct prefix *addresses; /* host bits kept */
 	unsigned address_count;
 	bool host_device; /* a TUN of that name; else *inner_end is the inner side's */
+	const char *netns; /* the network namespace of the TUN, as tun_open has it; or NULL */
 	bool uapi; /* a UAPI socket of that name */
 };
 

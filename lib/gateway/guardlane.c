@@ -402,6 +402,7 @@ library_tunnel(const struct gl_tunnel_settings *settings, const struct log *log,
 		.addresses = address,
 		.address_count = 1,
 		.host_device = true,
+		.netns = settings->netns,
 		.uapi = true,
 	};
 	return 0;

@@ -6,6 +6,7 @@
 #include "net/tun.h"
 
 #include "net/netlink.h"
+#include "net/netns.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -129,44 +130,100 @@ device_configure(struct netlink *netlink, const struct tun *tun, uint32_t mtu,
 	return result;
 }
 
-int
-tun_open(const char *name, uint32_t mtu, const struct prefix addresses[], size_t count,
-	const struct log *log, struct tun *tun)
+/* What is done inside the device's namespace. */
+struct opening {
+	struct tun *tun;
+	const char *name;
+	uint32_t mtu;
+	const struct prefix *addresses;
+	size_t count;
+	const struct log *log;
+};
+
+static int
+open_inside(void *context)
 {
+	const struct opening *opening = context;
 	struct netlink netlink;
 
-	*tun = (struct tun){.fd = -1};
+	if (if_nametoindex(opening->name) != 0) {
+		log_error(opening->log,
+			"an interface %s exists already: remove it, or name the host device "
+			"otherwise (--host tun:NAME)",
+			opening->name);
+		return -EBUSY;
+	}
+	int result = netlink_open(&netlink);
+	if (result < 0) {
+		log_error(opening->log, "cannot open a netlink socket: %s", strerror(-result));
+		return result;
+	}
+	result = device_create(opening->name, opening->log, opening->tun);
+	if (result == 0)
+		result = device_configure(&netlink, opening->tun, opening->mtu, opening->addresses,
+			opening->count, opening->log);
+	netlink_close(&netlink);
+	return result;
+}
+
+static int
+enter(const char *netns, const char *name, const struct log *log)
+{
+	int fd = netns_open(netns);
+
+	if (fd < 0)
+		log_error(log,
+			"%s: there is no network namespace %s: %s; make it (ip netns add), or give "
+			"another by netns",
+			name, netns, strerror(-fd));
+	return fd;
+}
+
+int
+tun_open(const char *name, const char *netns, uint32_t mtu, const struct prefix addresses[],
+	size_t count, const struct log *log, struct tun *tun)
+{
+	struct opening opening = {tun, name, mtu, addresses, count, log};
+
+	*tun = (struct tun){.fd = -1, .netns = -1};
 	/* The kernel takes "wg%d" as a pattern and finds a number for it. */
 	if (name[0] == '\0' || strlen(name) >= IF_NAMESIZE || strpbrk(name, "%/: \t") != NULL) {
 		log_error(log, "\"%s\" cannot be the name of a network interface", name);
 		return -EINVAL;
 	}
-	if (if_nametoindex(name) != 0) {
-		log_error(log,
-			"an interface %s exists already: remove it, or name the host device "
-			"otherwise (--host tun:NAME)",
-			name);
-		return -EBUSY;
+	if (netns != NULL) {
+		tun->netns = enter(netns, name, log);
+		if (tun->netns < 0)
+			return tun->netns;
 	}
-	int result = netlink_open(&netlink);
-	if (result < 0) {
-		log_error(log, "cannot open a netlink socket: %s", strerror(-result));
-		return result;
-	}
-	result = device_create(name, log, tun);
-	if (result == 0)
-		result = device_configure(&netlink, tun, mtu, addresses, count, log);
-	netlink_close(&netlink);
+	int result = netns_call(tun->netns, open_inside, &opening);
+	if (result < 0 && tun->netns >= 0 && tun->fd < 0)
+		log_error(log, "%s: nothing can be set up in the network namespace %s: %s%s", name,
+			netns, strerror(-result),
+			result == -EPERM ? " (CAP_SYS_ADMIN is needed)" : "");
 	if (result < 0)
 		tun_close(tun);
 	return result;
+}
+
+static int
+open_netlink(void *netlink)
+{
+	return netlink_open(netlink);
+}
+
+/* A socket stays in the namespace in which it was opened. */
+static int
+netlink_to(const struct tun *tun, struct netlink *netlink)
+{
+	return netns_call(tun->netns, open_netlink, netlink);
 }
 
 int
 tun_set_mtu(const struct tun *tun, uint32_t mtu)
 {
 	struct netlink netlink;
-	int result = netlink_open(&netlink);
+	int result = netlink_to(tun, &netlink);
 	if (result < 0)
 		return result;
 	result = link_set(&netlink, tun->ifindex, mtu, false);
@@ -235,7 +292,7 @@ int
 tun_route_add(const struct tun *tun, const struct prefix *prefix)
 {
 	struct netlink netlink;
-	int result = netlink_open(&netlink);
+	int result = netlink_to(tun, &netlink);
 	if (result < 0)
 		return result;
 	result = route_change(&netlink, tun, prefix, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL);
@@ -249,7 +306,7 @@ int
 tun_route_remove(const struct tun *tun, const struct prefix *prefix)
 {
 	struct netlink netlink;
-	int result = netlink_open(&netlink);
+	int result = netlink_to(tun, &netlink);
 	if (result < 0)
 		return result;
 	result = route_change(&netlink, tun, prefix, RTM_DELROUTE, 0);
@@ -279,5 +336,7 @@ tun_close(struct tun *tun)
 {
 	if (tun->fd >= 0)
 		close(tun->fd);
-	tun->fd = -1;
+	if (tun->netns >= 0)
+		close(tun->netns);
+	tun->fd = tun->netns = -1;
 }

@@ -14,17 +14,19 @@
 
 struct tun {
 	int fd; /* non-blocking; one IP packet per read or write, without further header */
+	int netns; /* the network namespace that it is in; -1: our own */
 	uint32_t ifindex;
 	char name[16];
 };
 
 /*
- * tun_open creates the TUN `name` with `mtu`, gives it the addresses (with their prefix lengths;
- * host bits kept) and sets it up. It goes when the descriptor is closed. Returns 0, or a negative
- * errno with one line in `log`: -EBUSY if an interface of that name exists.
+ * tun_open creates the TUN `name` with `mtu` in the network namespace `netns` (as netns_open has it;
+ * NULL: our own), gives it the addresses (with their prefix lengths; host bits kept) and sets it
+ * up. It goes when the descriptor is closed. Returns 0, or a negative errno with one line in `log`:
+ * -EBUSY if an interface of that name exists.
  */
-int tun_open(const char *name, uint32_t mtu, const struct prefix addresses[], size_t count,
-	const struct log *log, struct tun *tun) __attribute__((warn_unused_result));
+int tun_open(const char *name, const char *netns, uint32_t mtu, const struct prefix addresses[],
+	size_t count, const struct log *log, struct tun *tun) __attribute__((warn_unused_result));
 
 /* tun_set_mtu changes the device's MTU. Returns 0 or a negative errno. */
 int tun_set_mtu(const struct tun *tun, uint32_t mtu) __attribute__((warn_unused_result));

@@ -38,6 +38,7 @@ each_key_is_taken(void **state)
 		[OPTION_PUBLIC_CONF] = "/d",
 		[OPTION_VPN_ADDRESS] = "fd00::1/64",
 		[OPTION_HOST] = "tun:wg7",
+		[OPTION_NETNS] = "/proc/7/ns/net",
 		[OPTION_LISTEN_PORT] = "1",
 		[OPTION_PEER_PORT] = "65535",
 		[OPTION_UNDERLAY] = "vdev:net_pcap0,iface=eth0",

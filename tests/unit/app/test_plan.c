@@ -185,8 +185,9 @@ without_its_own_a_tunnel_takes_the_environment(void **state)
 	assert_addresses(ARGUMENTS(FIRST, "--vpn-address", "10.8.6.1", "--tunnel", SECOND),
 		"10.8.6.1", "10.8.5.1");
 	assert_refused(ARGUMENTS(FIRST, "--tunnel", SECOND), -EINVAL,
-		"tun:wg0 and tun:wg1 have the same VPN address, 10.8.5.1; give one of them another "
-		"(vpn-address, or MITIGATOR_VPN_ADDRESS in its .env)\n");
+		"tun:wg0 and tun:wg1 have the same VPN address, 10.8.5.1, in one network namespace; "
+		"give one of them another address (vpn-address, or MITIGATOR_VPN_ADDRESS in its "
+		".env), or its device a namespace of its own (netns)\n");
 	unsetenv(VARIABLE);
 	assert_refused(ARGUMENTS(FIRST, "--tunnel", SECOND), -ENOENT,
 		"tun:wg1: the VPN address is not known; set MITIGATOR_VPN_ADDRESS in the "
@@ -199,13 +200,32 @@ no_two_tunnels_may_have_the_same_address(void **state)
 {
 	unsetenv(VARIABLE);
 	assert_refused(ARGUMENTS(FIRST, "--tunnel", SECOND ",vpn-address=10.8.3.1/16"), -EINVAL,
-		"tun:wg0 and tun:wg1 have the same VPN address, 10.8.3.1/16; give one of them "
-		"another (vpn-address, or MITIGATOR_VPN_ADDRESS in its .env)\n");
+		"tun:wg0 and tun:wg1 have the same VPN address, 10.8.3.1/16, in one network "
+		"namespace; give one of them another address (vpn-address, or "
+		"MITIGATOR_VPN_ADDRESS in its .env), or its device a namespace of its own "
+		"(netns)\n");
 	assert_refused(ARGUMENTS(FIRST, "--vpn-address", "fd00::1/64", "--tunnel",
 			       SECOND ",vpn-address=fd00:0:0::0:1"),
 		-EINVAL,
-		"tun:wg0 and tun:wg1 have the same VPN address, fd00:0:0::0:1; give one of them "
-		"another (vpn-address, or MITIGATOR_VPN_ADDRESS in its .env)\n");
+		"tun:wg0 and tun:wg1 have the same VPN address, fd00:0:0::0:1, in one "
+		"network namespace; give one of them another address (vpn-address, or "
+		"MITIGATOR_VPN_ADDRESS in its .env), or its device a namespace of its own "
+		"(netns)\n");
+}
+
+static void
+in_two_namespaces_the_address_may_be_one(void **state)
+{
+	unsetenv(VARIABLE);
+	assert_addresses(ARGUMENTS(FIRST, "--tunnel", SECOND ",vpn-address=10.8.3.1,netns=other"),
+		"10.8.3.1", "10.8.3.1");
+	assert_refused(ARGUMENTS(FIRST, "--netns", "other", "--tunnel",
+			       SECOND ",vpn-address=10.8.3.1,netns=other"),
+		-EINVAL,
+		"tun:wg0 and tun:wg1 have the same VPN address, 10.8.3.1, in one network "
+		"namespace; give one of them another address (vpn-address, or "
+		"MITIGATOR_VPN_ADDRESS in its .env), or its device a namespace of its own "
+		"(netns)\n");
 }
 
 static void
@@ -288,6 +308,7 @@ main(void)
 		cmocka_unit_test(what_is_given_goes_before_all),
 		cmocka_unit_test(without_its_own_a_tunnel_takes_the_environment),
 		cmocka_unit_test(no_two_tunnels_may_have_the_same_address),
+		cmocka_unit_test(in_two_namespaces_the_address_may_be_one),
 		cmocka_unit_test(no_two_tunnels_may_have_the_same_host_device),
 		cmocka_unit_test(no_two_tunnels_may_have_the_same_port),
 		cmocka_unit_test(an_address_that_is_none_is_told_and_not_taken),

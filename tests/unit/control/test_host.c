@@ -46,7 +46,7 @@ add(struct bed *bed, unsigned number, const char *name, const char *address)
 	struct port *ends[2];
 	struct tun tun;
 
-	assert_int_equal(tun_open(name, 1420, &prefix, 1, &bed->log.log, &tun), 0);
+	assert_int_equal(tun_open(name, NULL, 1420, &prefix, 1, &bed->log.log, &tun), 0);
 	assert_int_equal(port_memory_pair(name, LANES, 64, false, ends), 0);
 	bed->ends[number] = ends[0];
 	bed->devices[number] = host_add(&bed->host, &tun, ends[1]);

@@ -32,7 +32,7 @@ begin(struct bed *bed)
 	memset(bed, 0, sizeof(*bed));
 	lab_log_init(&bed->log);
 	assert_int_equal(nexthops_netlink_create("u0", &bed->log.log, &bed->nexthops), 0);
-	assert_int_equal(tun_open("wg0", 1420, &address, 1, &bed->log.log, &bed->tun), 0);
+	assert_int_equal(tun_open("wg0", NULL, 1420, &address, 1, &bed->log.log, &bed->tun), 0);
 	bed->control.nexthops = bed->nexthops;
 	bed->control.log = &bed->log.log;
 	for (unsigned i = 0; i < 2; i++) {

@@ -35,6 +35,12 @@ there_main(int ready_fd)
 		pause();
 }
 
+void
+lab_there(char path[LAB_THERE_MAX])
+{
+	snprintf(path, LAB_THERE_MAX, "/proc/%d/ns/net", (int)there);
+}
+
 static void
 veth(const char *iface, const char *iface_there)
 {

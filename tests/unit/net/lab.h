@@ -21,6 +21,10 @@
 void lab_enter(void);
 void lab_leave(void);
 
+/* lab_there is the other namespace's path, "/proc/PID/ns/net". */
+#define LAB_THERE_MAX 64
+void lab_there(char path[LAB_THERE_MAX]);
+
 /* lab_introduce lets the one there know u0's MAC, so that no first packet waits for it. */
 void lab_introduce(void);
 

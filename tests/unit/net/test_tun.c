@@ -31,7 +31,7 @@ setup(void **state)
 	lab_log_init(&lab_log);
 	addresses[0] = lab_prefix("10.20.0.5/24");
 	addresses[1] = lab_prefix("fd20::5/64");
-	return tun_open("wg0", 1420, addresses, 2, &lab_log.log, &tun);
+	return tun_open("wg0", NULL, 1420, addresses, 2, &lab_log.log, &tun);
 }
 
 static int
@@ -160,14 +160,55 @@ name_in_use_and_impossible_names_are_refused(void **state)
 {
 	static const char *const names[] = {"", "wg%d", "a/b", "much-too-long-a-name"};
 	struct tun other;
-	assert_int_equal(tun_open("wg0", 1420, NULL, 0, &lab_log.log, &other), -EBUSY);
+	assert_int_equal(tun_open("wg0", NULL, 1420, NULL, 0, &lab_log.log, &other), -EBUSY);
 	assert_true(lab_log_has(&lab_log, "wg0 exists already"));
 	assert_int_equal(lab_log.count, 1);
-	assert_int_equal(tun_open("u0", 1420, NULL, 0, &lab_log.log, &other), -EBUSY);
+	assert_int_equal(tun_open("u0", NULL, 1420, NULL, 0, &lab_log.log, &other), -EBUSY);
 	for (unsigned i = 0; i < 4; i++) {
-		assert_int_equal(tun_open(names[i], 1420, NULL, 0, &lab_log.log, &other), -EINVAL);
+		assert_int_equal(
+			tun_open(names[i], NULL, 1420, NULL, 0, &lab_log.log, &other), -EINVAL);
 		assert_int_equal(lab_log.count, 3 + i);
 	}
+}
+
+static void
+it_may_be_in_another_namespace(void **state)
+{
+	const struct prefix address = lab_prefix("10.20.0.5/24");
+	const struct prefix route = lab_prefix("10.21.0.0/16");
+	char path[LAB_THERE_MAX];
+	struct tun other;
+
+	lab_there(path);
+	/* Name and address are taken here, and free there. */
+	assert_int_equal(tun_open("wg0", path, 1420, &address, 1, &lab_log.log, &other), 0);
+	assert_int_equal(tun_set_mtu(&other, 1380), 0);
+	assert_int_equal(tun_route_add(&other, &route), 0);
+	lab_run_there("ip -o addr show dev wg0 | grep -q 'inet 10.20.0.5/24 '");
+	lab_run_there("ip link show wg0 | grep -q 'UP.* mtu 1380 '");
+	lab_run_there("ip route show 10.21.0.0/16 | grep -q 'dev wg0 '");
+	assert_true(lab_succeeds("ip link show wg0 | grep -q 'UP.* mtu 1420 '"));
+	assert_false(lab_succeeds("ip route show 10.21.0.0/16 | grep ."));
+	assert_int_equal(tun_route_remove(&other, &route), 0);
+	lab_run_there("test -z \"$(ip route show 10.21.0.0/16)\"");
+	tun_close(&other);
+	lab_run_there("! ip link show wg0 2>/dev/null");
+	assert_int_equal(lab_log.count, 0);
+}
+
+static void
+a_namespace_that_is_not_there_is_refused(void **state)
+{
+	struct tun other;
+
+	assert_int_equal(
+		tun_open("wg1", "gl-no-such", 1420, NULL, 0, &lab_log.log, &other), -ENOENT);
+	assert_true(lab_log_has(&lab_log,
+		"wg1: there is no network namespace gl-no-such: No such file or directory; make "
+		"it (ip netns add), or give another by netns"));
+	assert_true(tun_open("wg1", "/dev/null", 1420, NULL, 0, &lab_log.log, &other) < 0);
+	assert_true(lab_log_has(
+		&lab_log, "wg1: nothing can be set up in the network namespace /dev/null"));
 }
 
 static void
@@ -175,7 +216,7 @@ what_cannot_be_configured_is_taken_down_again(void **state)
 {
 	struct tun other;
 	const struct prefix address6 = lab_prefix("fd20::6/64");
-	assert_true(tun_open("wg1", 1000, &address6, 1, &lab_log.log, &other) < 0);
+	assert_true(tun_open("wg1", NULL, 1000, &address6, 1, &lab_log.log, &other) < 0);
 	assert_true(lab_log_has(&lab_log, "IPv6 needs an MTU of at least 1280"));
 	assert_int_equal(other.fd, -1);
 	assert_false(lab_succeeds("ip link show wg1 2>/dev/null"));
@@ -203,6 +244,8 @@ main(void)
 		LAB_TEST(route_that_the_device_s_address_brought_stays),
 		LAB_TEST(another_device_s_route_is_left_alone),
 		LAB_TEST(name_in_use_and_impossible_names_are_refused),
+		LAB_TEST(it_may_be_in_another_namespace),
+		LAB_TEST(a_namespace_that_is_not_there_is_refused),
 		LAB_TEST(what_cannot_be_configured_is_taken_down_again),
 		LAB_TEST(closing_removes_it),
 	};
