@@ -25,9 +25,8 @@ is_plain(const char *text)
 	char safe[sizeof(letters) + 8];
 
 	snprintf(safe, sizeof(safe), "%s/_.,:+-", letters);
-	return strchr(letters, text[0]) != NULL || text[0] == '/'
-		? strspn(text, safe) == len && text[len - 1] != ':'
-		: false;
+	return (strchr(letters, text[0]) != NULL || text[0] == '/') && strspn(text, safe) == len &&
+		text[len - 1] != ':';
 }
 
 /* Writes the value as YAML has it. Returns how many columns it takes, at most. */
@@ -134,12 +133,17 @@ config_command(int argc, char *argv[])
 {
 	const struct gl_log log = say_stderr(GL_LOG_INFO);
 	struct settings settings;
-	int error = settings_load(&settings, OPTION_OF_CONFIG, argc, argv, &log);
+	int error = settings_arguments(&settings, OPTION_OF_CONFIG, argc, argv, &log);
+	const bool example = settings_flag(&settings, OPTION_EXAMPLE);
 
-	if (error == 0 && settings_flag(&settings, OPTION_EXAMPLE))
-		print_example();
-	else if (error == 0)
-		print_settings(&settings);
 	settings_fini(&settings);
+	if (error == 0 && example) {
+		print_example();
+	} else if (error == 0) {
+		error = settings_load(&settings, OPTION_OF_CONFIG, argc, argv, &log);
+		if (error == 0)
+			print_settings(&settings);
+		settings_fini(&settings);
+	}
 	return error == 0 && fflush(stdout) == 0 ? 0 : 1;
 }

@@ -65,9 +65,9 @@ help_command(FILE *out, const struct command *command)
 	for (enum option_id id = 0; id < OPTION_COUNT; id++)
 		if (options[id].operand && (options[id].commands & command->options) != 0)
 			operand = options[id].argument;
-	fprintf(out, "usage: guardlane %s [OPTION...]%s%s%s\n\n%s\n", command->name,
+	fprintf(out, "usage: guardlane %s [OPTION...]%s%s%s\n\nguardlane %s %s.\n", command->name,
 		operand[0] != '\0' ? " [" : "", operand, operand[0] != '\0' ? "]" : "",
-		command->help);
+		command->name, command->help);
 	if (command->more != NULL)
 		print_wrapped(out, 0, command->more);
 	fputs("\nWhere no default is named it is auto.\n\n", out);

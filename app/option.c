@@ -43,9 +43,9 @@ const struct option options[OPTION_COUNT] = {
 			"tunnels ask their own .env first"},
 	[OPTION_HOST] = {"host", "tun:NAME|auto", OPTION_INTERFACE, "auto", OPTION_OF_SETTINGS,
 		.help = "the host device; auto: tun:wg0, or what the role says"},
-	[OPTION_NETNS] = {"netns", "none|NAME|PATH", OPTION_PATH, "none", OPTION_OF_SETTINGS,
+	[OPTION_NETNS] = {"netns", "none|NETNS|PATH", OPTION_PATH, "none", OPTION_OF_SETTINGS,
 		.help = "the network namespace of the host device, so that two VPNs may have the "
-			"same addresses; NAME of ip-netns(8), or a path such as /proc/PID/ns/net; "
+			"same addresses; a name of ip-netns(8), or a path such as /proc/PID/ns/net; "
 			"none: that of guardlane"},
 	[OPTION_LISTEN_PORT] = {"listen-port", "PORT|auto", OPTION_PORT, "auto", OPTION_OF_SETTINGS,
 		.live = true,

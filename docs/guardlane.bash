@@ -10,10 +10,24 @@ _guardlane_values() {
 		DIR) compgen -d -- "$cur" ;;
 		FILE | PATH) compgen -f -- "$cur" ;;
 		INTERFACE) compgen -W "$(ls /sys/class/net)" -- "$cur" ;;
+		NETNS) compgen -W "$(ls /run/netns 2>/dev/null)" -- "$cur" ;;
+		NAME) compgen -W "$(basename -as .sock /run/guardlane/*.sock)" -- "$cur" ;;
 		[a-z]*:*) compgen -W "${alternative%%:*}:" -- "$cur" ;;
 		[a-z]*) compgen -W "$alternative" -- "$cur" ;;
 		esac
 	done
+}
+
+_guardlane_commands() {
+	"$program" --help 2>/dev/null | sed -n 's/^  \([a-z-]*\)  .*/\1/p'
+}
+
+# The options, and what may stand without one.
+_guardlane_words() {
+	local help
+	help=$("$program" "${COMP_WORDS[1]}" --help 2>/dev/null)
+	compgen -W "$(sed -n 's/^  \(--[a-z-]*\).*/\1/p' <<<"$help")" -- "$cur"
+	_guardlane_values "$(sed -n 's/^  \([A-Z]*\)$/\1/p' <<<"$help")"
 }
 
 _guardlane() {
@@ -29,8 +43,12 @@ _guardlane() {
 		return
 	fi
 	if [ "$COMP_CWORD" -eq 1 ]; then
-		mapfile -t COMPREPLY < <(compgen -W "--help --version $("$program" --help 2>/dev/null |
-			sed -n 's/^  \([a-z-]*\)  .*/\1/p')" -- "$cur")
+		mapfile -t COMPREPLY < <(
+			compgen -W "--help --version $(_guardlane_commands)" -- "$cur")
+		return
+	fi
+	if [ "${COMP_WORDS[1]}" = help ]; then
+		mapfile -t COMPREPLY < <(compgen -W "$(_guardlane_commands)" -- "$cur")
 		return
 	fi
 	argument=$("$program" "${COMP_WORDS[1]}" --help 2>/dev/null |
@@ -38,11 +56,18 @@ _guardlane() {
 	if [ -n "$argument" ]; then
 		mapfile -t COMPREPLY < <(_guardlane_values "$argument")
 		[[ ${COMPREPLY[*]} != *: ]] || compopt -o nospace 2>/dev/null
-		[[ $argument != @(DIR|FILE|PATH)* ]] || compopt -o filenames 2>/dev/null
+		[[ $argument != *@(DIR|FILE|PATH)* ]] || compopt -o filenames 2>/dev/null
 	else
-		mapfile -t COMPREPLY < <(compgen -W "$("$program" "${COMP_WORDS[1]}" --help 2>/dev/null |
-			sed -n 's/^  \(--[a-z-]*\).*/\1/p')" -- "$cur")
+		mapfile -t COMPREPLY < <(_guardlane_words)
 	fi
 }
 
+# reconfigure is guardlane under another name: it takes the command's words without the command.
+_guardlane_reconfigure() {
+	COMP_WORDS=("$1" reconfigure "${COMP_WORDS[@]:1}")
+	COMP_CWORD=$((COMP_CWORD + 1))
+	_guardlane "$1"
+}
+
 complete -F _guardlane guardlane
+complete -F _guardlane_reconfigure reconfigure

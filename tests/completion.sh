@@ -5,6 +5,8 @@ set -euo pipefail
 
 compopt() { :; } # there is no completion under way
 program=$(realpath "$1")
+work=$(mktemp -d /tmp/guardlane-completion.XXXXXX)
+trap 'rm -rf "$work"' EXIT
 
 # shellcheck source=../docs/guardlane.bash
 . "$(dirname "$0")/../docs/guardlane.bash"
@@ -40,7 +42,22 @@ completes "af_packet: auto vdev:" run --underlay ""
 completes "lo" run --underlay af_packet : lo
 completes "" run --underlay vdev : ""
 completes "tun:" run --host t
+completes "auto tun:" run --host ""
 completes "$(dirname "$program")" run --config-dir "$(dirname "$program")"
 completes "$0" run --private-conf "$0"
 completes "" run --memory ""
+completes "dataplane gateway" run --role ""
+completes "off" run --metrics ""
+completes "--example" config --ex
+completes "auto" config --lanes ""
+completes "no yes" config --strict-permissions ""
+completes "--dry-run" reconfigure --d
+completes "$commands" help ""
+
+# Under its other name: the command's options without the command.
+ln -s "$program" "$work/reconfigure"
+COMP_WORDS=(reconfigure --d)
+COMP_CWORD=1
+_guardlane_reconfigure "$work/reconfigure"
+[ "${COMPREPLY[*]}" = --dry-run ] || { echo "reconfigure --d: offers \"${COMPREPLY[*]}\""; failed=1; }
 exit "$failed"

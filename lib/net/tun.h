@@ -20,10 +20,10 @@ struct tun {
 };
 
 /*
- * tun_open creates the TUN `name` with `mtu` in the network namespace `netns` (as netns_open has it;
- * NULL: our own), gives it the addresses (with their prefix lengths; host bits kept) and sets it
- * up. It goes when the descriptor is closed. Returns 0, or a negative errno with one line in `log`:
- * -EBUSY if an interface of that name exists.
+ * tun_open creates the TUN `name` with `mtu` in the network namespace `netns` (as netns_open has
+ * it; NULL: our own), gives it the addresses (with their prefix lengths; host bits kept) and sets
+ * it up. It goes when the descriptor is closed. Returns 0, or a negative errno with one line in
+ * `log`: -EBUSY if an interface of that name exists.
  */
 int tun_open(const char *name, const char *netns, uint32_t mtu, const struct prefix addresses[],
 	size_t count, const struct log *log, struct tun *tun) __attribute__((warn_unused_result));

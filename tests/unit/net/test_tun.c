@@ -190,9 +190,9 @@ it_may_be_in_another_namespace(void **state)
 	assert_true(lab_succeeds("ip link show wg0 | grep -q 'UP.* mtu 1420 '"));
 	assert_false(lab_succeeds("ip route show 10.21.0.0/16 | grep ."));
 	assert_int_equal(tun_route_remove(&other, &route), 0);
-	lab_run_there("test -z \"$(ip route show 10.21.0.0/16)\"");
+	lab_run_there("sh -c 'test -z \"$(ip route show 10.21.0.0/16)\"'");
 	tun_close(&other);
-	lab_run_there("! ip link show wg0 2>/dev/null");
+	lab_run_there("sh -c '! ip link show wg0 2>/dev/null'");
 	assert_int_equal(lab_log.count, 0);
 }
 
