@@ -69,7 +69,8 @@ fact "config: the command line above all" \
 fact "config: the others are as they were" config_says "peer-port: 4571 # DATA_PLANE_VPN_PORT"
 unset DATA_PLANE_VPN_PORT GUARDLANE_LISTEN_PORT
 
-a_config --peer-port 4568 >"$dir/gateway.conf"
+a_config --peer-port 4568 >"$work/printed" # not over the file that it reads
+cp "$work/printed" "$dir/gateway.conf"
 instance_start a "$gateway"
 fact "run takes what config printed: our port" listens_on 4572
 fact "run takes what config printed: the endpoints'" endpoint_is "$b_outside:4568"
