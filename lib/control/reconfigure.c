@@ -306,10 +306,25 @@ move_ports(struct reconfigure *reconfigure)
 	reconfigure->directory = NULL;
 }
 
+/* Whether the ways to peers, and the MTU that they allow, may be others afterwards. */
+static bool
+changes_ways(const struct reconfigure *reconfigure)
+{
+	for (unsigned i = 0; i < reconfigure->plan_count; i++) {
+		const struct tunnel_plan *plan = &reconfigure->plans[i];
+
+		if (plan->endpoint_count > 0 || plan->removed_count > 0 || plan->moves ||
+			plan->target->mtu != plan->tunnel->fixed_mtu)
+			return true;
+	}
+	return false;
+}
+
 void
 reconfigure_apply(struct reconfigure *reconfigure)
 {
 	struct control *control = reconfigure->control;
+	const bool refresh = changes_ways(reconfigure);
 	uint16_t former_ports[DIRECTORY_TUNNELS_MAX];
 
 	control_lock(control);
@@ -321,7 +336,8 @@ reconfigure_apply(struct reconfigure *reconfigure)
 	control_unlock(control);
 	bell_ring(&control->rings->bell);
 	resolver_wake(management_resolver(reconfigure->management));
-	management_wake(reconfigure->management);
+	if (refresh)
+		management_wake(reconfigure->management);
 	release_ports(reconfigure, former_ports, reconfigure->plan_count);
 	for (unsigned i = 0; i < reconfigure->plan_count; i++)
 		management_changed(
