@@ -22,9 +22,11 @@ static uint64_t
 drops_of(const struct pair_site *site, enum drop_reason reason)
 {
 	const struct control *control = &site->gateway->control;
-	uint64_t count = site->gateway->lanes[0].lane->drops[reason];
 	const struct peer *peer;
+	uint64_t count = 0;
 
+	for (unsigned i = 0; i < site->gateway->settings.lane_count; i++)
+		count += site->gateway->lanes[i].lane->drops[reason];
 	for (unsigned t = 0; t < control->tunnel_count; t++) {
 		count += control->tunnels[t]->drops[reason];
 		TAILQ_FOREACH (peer, &control->tunnels[t]->peers, entry)
@@ -55,6 +57,19 @@ packet_number(const struct pair_packet *packet)
 	return packet->len < header_len + 4 ? 0 : load_be32(packet->bytes + header_len);
 }
 
+static void
+remember(struct pair_site *site, struct rte_mbuf *mbuf)
+{
+	struct pair_packet *packet = &site->received[site->received_count++ % PAIR_RECEIVED_DEPTH];
+
+	packet->len = rte_pktmbuf_pkt_len(mbuf);
+	assert_true(packet->len <= sizeof(packet->bytes));
+	assert_int_equal(mbuf->nb_segs, 1);
+	memcpy(packet->bytes, rte_pktmbuf_mtod(mbuf, void *), packet->len);
+	packet->number = packet_number(packet);
+	rte_pktmbuf_free(mbuf);
+}
+
 static unsigned
 take_received(struct pair_site *site)
 {
@@ -64,20 +79,12 @@ take_received(struct pair_site *site)
 
 	if (site->inner_stopped)
 		return 0;
-	while ((count = port_receive(site->inner, 0, mbufs, 64)) > 0) {
-		for (uint16_t i = 0; i < count; i++) {
-			struct pair_packet *packet =
-				&site->received[site->received_count++ % PAIR_RECEIVED_DEPTH];
-
-			packet->len = rte_pktmbuf_pkt_len(mbufs[i]);
-			assert_true(packet->len <= sizeof(packet->bytes));
-			assert_int_equal(mbufs[i]->nb_segs, 1);
-			memcpy(packet->bytes, rte_pktmbuf_mtod(mbufs[i], void *), packet->len);
-			packet->number = packet_number(packet);
-			rte_pktmbuf_free(mbufs[i]);
+	for (uint16_t queue = 0; queue < site->inner->queue_count; queue++)
+		while ((count = port_receive(site->inner, queue, mbufs, 64)) > 0) {
+			for (uint16_t i = 0; i < count; i++)
+				remember(site, mbufs[i]);
+			taken += count;
 		}
-		taken += count;
-	}
 	return taken;
 }
 

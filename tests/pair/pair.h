@@ -66,6 +66,7 @@ struct pair_options {
 	bool eager; /* sites initiate at start, as gateways do */
 	uint16_t keepalive_s[PAIR_SITES_MAX];
 	uint32_t mtu; /* of the tunnel; 0: 1420 */
+	unsigned lanes; /* of each gateway; 0: 1. What tests send goes to the first one */
 	const uint8_t *key_of_1; /* public key by which the others know site 1; NULL: its own */
 	unsigned extra_peers; /* of site 0: peer n has 10.1.n/256.n%256 inside, and no endpoint */
 };

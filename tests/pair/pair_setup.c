@@ -318,11 +318,12 @@ keep_quiet(struct pair_site *site)
 static void
 start_gateway(struct pair *pair, struct pair_site *site)
 {
+	const unsigned lanes = pair->options.lanes != 0 ? pair->options.lanes : 1;
 	struct port *ends[2];
 	char name[16];
 
 	snprintf(name, sizeof(name), "wire%u", site->number);
-	assert_int_equal(port_memory_pair(name, 1, UNDERLAY_DEPTH, true, ends), 0);
+	assert_int_equal(port_memory_pair(name, (uint16_t)lanes, UNDERLAY_DEPTH, true, ends), 0);
 	pair->wire.ends[site->number] = ends[1];
 	assert_int_equal(
 		gateway_create(
@@ -332,7 +333,7 @@ start_gateway(struct pair *pair, struct pair_site *site)
 					&site->addresses[0], &site->addresses[1], 1500),
 				.pool = pair->pool,
 				.control_pool = pair->control_pool,
-				.lane_count = 1,
+				.lane_count = lanes,
 				.clock = &site->clock.clock,
 				.log = &site->log,
 			},

@@ -69,8 +69,8 @@ puppet_initiation(struct puppet *puppet, const uint8_t *stamp, struct message_in
 	cookie_add_macs(&puppet->jar, (uint8_t *)message, sizeof(*message), pair_now_ns(pair));
 }
 
-static size_t
-wrap(const struct puppet *puppet, uint8_t frame[static WIRE_FRAME_MAX], const void *message,
+size_t
+puppet_wrap(const struct puppet *puppet, uint8_t frame[static WIRE_FRAME_MAX], const void *message,
 	size_t len)
 {
 	static const uint8_t macs[2][6] = {{2, 0, 0, 0, 0, 1}, {2, 0, 0, 0, 0, 2}};
@@ -88,7 +88,7 @@ puppet_send(struct puppet *puppet, const void *message, size_t len)
 {
 	uint8_t frame[WIRE_FRAME_MAX];
 
-	wire_inject(&puppet->pair->wire, 0, frame, wrap(puppet, frame, message, len));
+	wire_inject(&puppet->pair->wire, 0, frame, puppet_wrap(puppet, frame, message, len));
 }
 
 static void

@@ -38,6 +38,10 @@ void puppet_fini(struct puppet *puppet);
 void
 puppet_initiation(struct puppet *puppet, const uint8_t *stamp, struct message_initiation *message);
 
+/* puppet_wrap makes a frame to the gateway around the message; returns its length. */
+size_t puppet_wrap(const struct puppet *puppet, uint8_t frame[static WIRE_FRAME_MAX],
+	const void *message, size_t len);
+
 /* puppet_send sends a message, or anything, to the gateway in a UDP packet; does not settle. */
 void puppet_send(struct puppet *puppet, const void *message, size_t len);
 

@@ -269,21 +269,31 @@ arrive(struct wire *wire)
 	return (unsigned)count;
 }
 
-unsigned
-wire_move(struct wire *wire)
+static unsigned
+take_all(struct wire *wire, unsigned from, uint16_t queue)
 {
 	struct rte_mbuf *mbufs[BURST];
 	unsigned moved = 0;
 	uint16_t count;
 
+	while ((count = port_receive(wire->ends[from], queue, mbufs, BURST)) > 0) {
+		for (uint16_t i = 0; i < count; i++)
+			take(wire, from, mbufs[i]);
+		moved += count;
+	}
+	return moved;
+}
+
+unsigned
+wire_move(struct wire *wire)
+{
+	unsigned moved = 0;
+
 	for (unsigned from = 0; from < wire->end_count; from++) {
 		if (wire->stopped[from] || wire->ends[from] == NULL)
 			continue;
-		while ((count = port_receive(wire->ends[from], 0, mbufs, BURST)) > 0) {
-			for (uint16_t i = 0; i < count; i++)
-				take(wire, from, mbufs[i]);
-			moved += count;
-		}
+		for (uint16_t queue = 0; queue < wire->ends[from]->queue_count; queue++)
+			moved += take_all(wire, from, queue);
 	}
 	return moved + arrive(wire);
 }
