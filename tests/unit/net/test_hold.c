@@ -238,6 +238,24 @@ port_in_use_is_refused_and_its_program_named(void **state)
 }
 
 static void
+any_port_is_held_like_one_that_was_asked_for(void **state)
+{
+	uint16_t ports[3];
+
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(hold_any_port(hold, &ports[i], &lab_log.log), 0);
+		assert_int_not_equal(ports[i], 0);
+		assert_false(is_refused("10.7.0.1", ports[i]));
+		assert_false(is_refused("fd07::1", ports[i]));
+	}
+	assert_true(ports[0] != ports[1] && ports[1] != ports[2] && ports[0] != ports[2]);
+	for (unsigned i = 0; i < 3; i++) {
+		hold_release(hold, ports[i]);
+		assert_true(is_refused("10.7.0.1", ports[i]));
+	}
+}
+
+static void
 kernel_sends_no_port_unreachable(void **state)
 {
 	assert_int_equal(hold_port(hold, PORT, &lab_log.log), 0);
@@ -407,6 +425,7 @@ main(void)
 		LAB_TEST(second_gateway_is_refused_on_the_same_interface_only),
 		LAB_TEST(nobody_else_gets_the_port_until_it_is_released),
 		LAB_TEST(port_in_use_is_refused_and_its_program_named),
+		LAB_TEST(any_port_is_held_like_one_that_was_asked_for),
 		LAB_TEST(kernel_sends_no_port_unreachable),
 		LAB_TEST(stack_does_not_see_our_packets_but_we_do),
 		LAB_TEST(stack_does_not_see_our_packets_over_ipv6),
