@@ -279,7 +279,7 @@ say_why(enum option_id id, char why[OPTION_WHY_MAX])
 	for (const char *at = options[id].argument; *at != '\0' && len < OPTION_WHY_MAX - 2; at++) {
 		if (*at == '|')
 			why[len++] = ',';
-		why[len++] = *at == '|' ? ' ' : *at;
+		why[len++] = (char)(*at == '|' ? ' ' : *at);
 	}
 	why[len] = '\0';
 }
