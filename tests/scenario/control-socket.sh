@@ -42,7 +42,7 @@ fact "by its name too" answers there "$guardlane" reconfigure wg0
 fact "by the path of its socket too" answers "$guardlane" reconfigure --control "$served/wg0.sock"
 ln "$guardlane" "$work/reconfigure" 2>/dev/null || cp "$guardlane" "$work/reconfigure"
 fact "under its own name" answers there "$work/reconfigure"
-fact "one name is the most" refuses 'usage|option' there "$guardlane" reconfigure a b
+fact "one name is the most" refuses 'one NAME too many' there "$guardlane" reconfigure a b
 listen_on wg1
 fact "of two it wants to know which" refuses '2 gateways run here: wg0, wg1; name one: guardlane reconfigure wg0' \
 	there "$guardlane" reconfigure
