@@ -79,6 +79,7 @@ static void
 leave_out_byte_order_mark(struct text_file *file)
 {
 	if (file->len >= 3 && memcmp(file->text, "\xef\xbb\xbf", 3) == 0) {
+		file->byte_order_mark = true;
 		file->len -= 3;
 		memmove(file->text, file->text + 3, file->len);
 		memset(file->text + file->len, 0, 3);

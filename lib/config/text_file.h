@@ -13,11 +13,12 @@ struct text_file {
 	size_t len;
 	unsigned mode; /* permission bits */
 	bool unlinked; /* the path's file has no name any more: another one stands in its place */
+	bool byte_order_mark; /* there was one, of UTF-8; it is not in the text */
 };
 
 /*
  * text_file_read reads the file at `path`, a regular one or a symbolic link to one, and the facts
- * about it from the same descriptor. A byte-order mark of UTF-8 is left out. Returns 0, and *file
+ * about it from the same descriptor. Returns 0, and *file
  * is to be wiped by text_file_wipe; or -EISDIR; -ENOTSUP for a FIFO, socket or device; -EFBIG for
  * more than `len_max` bytes; -EAGAIN if it changed meanwhile; -ENOMEM; or open's and read's
  * negative errno.

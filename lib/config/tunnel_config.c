@@ -79,6 +79,10 @@ read_file(struct tunnel_parse *parse, const char *path)
 			"is the old one, which the container still has; start the container anew "
 			"(docker-compose up -d --force-recreate gateway), and in future write into "
 			"the file (cp NEW FILE)");
+	if (file.byte_order_mark)
+		report_add(parse->report, REPORT_WARNING, path, 1,
+			"begins with a byte-order mark, for which wg(8) refuses the file; save it "
+			"without one");
 	tunnel_parse_file(parse, path, &file);
 	if (parse->has_private_key)
 		check_private_mode(parse, path, file.mode);
@@ -261,13 +265,19 @@ complete(struct tunnel_parse *parse)
 	config->clustering = true;
 	if (!config->listen_port)
 		config->listen_port = TUNNEL_CONFIG_DEFAULT_PORT;
+	if (!give_prefixes_to_peers(parse)) {
+		parse->no_memory = true;
+		return;
+	}
+	if (secret_is_zero(config->private_key, KEY_LEN))
+		return;
 	x25519_clamp(config->private_key);
 	if (crypto_init() || x25519_public(config->public_key, config->private_key)) {
 		report_add(parse->report, REPORT_ERROR, NULL, 0,
 			"the public key cannot be derived: libsodium does not work here");
 		return;
 	}
-	if (!give_prefixes_to_peers(parse) || !set_own_apart(config))
+	if (!set_own_apart(config))
 		parse->no_memory = true;
 }
 
@@ -325,7 +335,7 @@ load(struct tunnel_parse *parse)
 		clear(config);
 		return;
 	}
-	if (!parse->no_memory)
+	if (!parse->no_memory && config->private_path)
 		read_private(parse);
 	if (!parse->no_memory)
 		check_keys_differ(parse);
@@ -347,9 +357,9 @@ tunnel_config_load(const char *private_path, const char *public_path, bool stric
 	size_t errors = report->errors;
 
 	if (config) {
-		config->private_path = strdup(private_path);
+		config->private_path = private_path ? strdup(private_path) : NULL;
 		config->public_path = strdup(public_path);
-		parse.no_memory = !config->private_path || !config->public_path;
+		parse.no_memory = !config->public_path || (private_path && !config->private_path);
 		if (!parse.no_memory)
 			load(&parse);
 	}

@@ -33,13 +33,15 @@ struct tunnel_config_peer {
 	char name[TUNNEL_CONFIG_NAME_MAX];
 	const char *file; /* where its section starts: one of tunnel_config's two paths */
 	unsigned line;
+	/* Of its settings, for those who find fault with them; 0: there is none. */
+	unsigned allowed_ips_line, endpoint_line, keepalive_line;
 };
 
 struct tunnel_config {
-	char *private_path;
+	char *private_path; /* NULL: the public file alone was read */
 	char *public_path;
 	uint8_t private_key[KEY_LEN]; /* clamped; zeros if there is none */
-	uint8_t public_key[KEY_LEN]; /* derived */
+	uint8_t public_key[KEY_LEN]; /* derived; zeros if there is no private one */
 	uint16_t listen_port;
 	uint32_t fwmark; /* accepted, not used */
 	uint32_t mtu; /* of a wg-quick "MTU" line; 0: from the underlay */
@@ -54,6 +56,9 @@ struct tunnel_config {
  * any section; the two paths may be the same. Returns the configuration, or NULL if `report` then
  * has an error more than before; warnings are reported either way.
  *
+ * private_path may be NULL, for those who look at the public file alone: there are no keys of our
+ * own then, so that the own entry is one of the peers.
+ *
  * No peer table (public_path missing, or present without any peer section besides whitespace and
  * comments) gives a configuration with clustering false and an entry that says so is left to the
  * caller. A directory in a file's place, an unreadable file, and a private file that is missing
@@ -67,8 +72,10 @@ struct tunnel_config {
  * case-insensitive. Section headers may be missing: ListenPort, PrivateKey and FwMark then mean
  * [Interface], PublicKey starts a peer; one warning per file. wg-quick's keys (Address, DNS, MTU,
  * Table, PreUp, PostUp, PreDown, PostDown, SaveConfig) are accepted, MTU is used, the others are
- * named in one warning. A scalar that is repeated in a section: the last wins, with a warning; of
- * [Interface] there is one, over both files.
+ * not. A scalar that is repeated in a section: the last wins, with a warning; of [Interface] there
+ * is one, over both files. Whatever is taken here and makes wg(8) refuse the file (no header, keys
+ * of wg-quick, a byte-order mark) has a warning that says so: the file is everywhere the same, and
+ * the instance beside us may run the kernel's WireGuard.
  *
  * A name is not taken from a comment with '=' or '[': that is a setting that was commented out.
  *

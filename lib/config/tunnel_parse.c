@@ -71,7 +71,7 @@ open_section(struct tunnel_parse *parse, enum wg_section section, unsigned line,
 		tunnel_parse_warn(parse, line,
 			"no section header above this line; it is read as part of [%s]. Put "
 			"[Interface] above PrivateKey and ListenPort, and [Peer] above each "
-			"PublicKey",
+			"PublicKey: wg(8) refuses the file without",
 			section == WG_SECTION_PEER ? "Peer" : "Interface");
 	}
 }
@@ -275,8 +275,8 @@ tunnel_parse_file(struct tunnel_parse *parse, const char *path, struct text_file
 	parse->skipped = parse->headless = false;
 	parse->errors_before = parse->report->errors;
 	parse->warnings = 0;
-	parse->ignored_line = parse->name_line = 0;
-	parse->ignored[0] = '\0';
+	parse->quick_line = parse->name_line = 0;
+	parse->quick[0] = '\0';
 	wg_file_init(&file, text);
 	while (!parse->no_memory && wg_file_next(&file, &line)) {
 		parse_line(parse, &line);
@@ -290,8 +290,9 @@ tunnel_parse_file(struct tunnel_parse *parse, const char *path, struct text_file
 	if (parse->warnings > TUNNEL_PARSE_MESSAGES_MAX)
 		report_add(parse->report, REPORT_WARNING, path, 0, "%zu more warnings not shown",
 			parse->warnings - TUNNEL_PARSE_MESSAGES_MAX);
-	if (parse->ignored_line)
-		report_add(parse->report, REPORT_WARNING, path, parse->ignored_line,
-			"not used here: %s; remove what is not needed by other programs",
-			parse->ignored);
+	if (parse->quick_line)
+		report_add(parse->report, REPORT_WARNING, path, parse->quick_line,
+			"wg(8) refuses the file for its keys of wg-quick: %s. Here only MTU is "
+			"used; remove what is not needed",
+			parse->quick);
 }

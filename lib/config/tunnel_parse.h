@@ -43,8 +43,8 @@ struct tunnel_parse {
 	bool has_private_key;
 	bool told_headless, told_nul;
 	size_t errors_before, warnings;
-	unsigned ignored_line; /* of the first setting that means nothing here; 0: none */
-	char ignored[160]; /* their names */
+	unsigned quick_line; /* of the first setting of wg-quick's; 0: none */
+	char quick[160]; /* their names */
 
 	/* The section being read. */
 	enum wg_section section;

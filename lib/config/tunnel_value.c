@@ -34,15 +34,15 @@ claim_add(struct tunnel_parse *parse, const struct prefix *prefix, unsigned line
 }
 
 static void
-note_ignored(struct tunnel_parse *parse, const char *name, unsigned line)
+note_quick(struct tunnel_parse *parse, const char *name, unsigned line)
 {
-	size_t len = strlen(parse->ignored);
+	size_t len = strlen(parse->quick);
 
-	if (!parse->ignored_line)
-		parse->ignored_line = line;
+	if (!parse->quick_line)
+		parse->quick_line = line;
 	/* Its names are distinct but for one inside the other, which none of wg-quick's is. */
-	if (!strstr(parse->ignored, name))
-		(void)snprintf(parse->ignored + len, sizeof(parse->ignored) - len, "%s%s",
+	if (!strstr(parse->quick, name))
+		(void)snprintf(parse->quick + len, sizeof(parse->quick) - len, "%s%s",
 			len ? ", " : "", name);
 }
 
@@ -59,11 +59,11 @@ parse_private_key(struct tunnel_parse *parse, const char *value, unsigned line)
 	else if (secret_is_zero(config->private_key, KEY_LEN))
 		tunnel_parse_fault(parse, line, "PrivateKey is all zeros; make one with wg genkey");
 	if (parse->path == config->public_path &&
-		strcmp(config->public_path, config->private_path) != 0)
+		(!config->private_path || strcmp(config->public_path, config->private_path) != 0))
 		tunnel_parse_warn(parse, line,
 			"PrivateKey in the file that all instances share; move it to %s, and make "
 			"a new one if this file was copied",
-			config->private_path);
+			config->private_path ? config->private_path : "vpn-private.conf");
 }
 
 static void
@@ -180,10 +180,13 @@ tunnel_parse_value(
 	case WG_FWMARK:
 		parse_number(parse, name, line, &config->fwmark);
 		if (config->fwmark)
-			note_ignored(parse, name->text, line->number);
+			tunnel_parse_warn(parse, line->number,
+				"FwMark is not used here; remove it unless another program needs "
+				"it");
 		break;
 	case WG_MTU:
 		parse_number(parse, name, line, &config->mtu);
+		note_quick(parse, name->text, line->number);
 		break;
 	case WG_PUBLIC_KEY:
 		parse_public_key(parse, line->value, line->number);
@@ -195,19 +198,23 @@ tunnel_parse_value(
 				"=); take it from wg genpsk");
 		break;
 	case WG_ALLOWED_IPS:
+		if (!tunnel_parse_peer(parse)->allowed_ips_line)
+			tunnel_parse_peer(parse)->allowed_ips_line = line->number;
 		parse_allowed_ips(parse, line->value, line->number);
 		break;
 	case WG_ENDPOINT:
+		tunnel_parse_peer(parse)->endpoint_line = line->number;
 		parse_endpoint(parse, line->value, line->number);
 		break;
 	case WG_KEEPALIVE:
 		number = 0;
 		parse_number(parse, name, line, &number);
 		tunnel_parse_peer(parse)->persistent_keepalive_s = (uint16_t)number;
+		tunnel_parse_peer(parse)->keepalive_line = line->number;
 		break;
 	case WG_IGNORED:
 	case WG_KEY_COUNT:
-		note_ignored(parse, name->text, line->number);
+		note_quick(parse, name->text, line->number);
 		break;
 	}
 }

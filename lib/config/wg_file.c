@@ -8,6 +8,7 @@
 #include "base/address.h"
 #include "base/nearest.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -169,7 +170,7 @@ digit_value(char c)
 bool
 wg_number(const char *text, bool hex_too, uint32_t max, uint32_t *number)
 {
-	bool hex = hex_too && text[0] == '0' && lower(text[1]) == 'x';
+	bool hex = hex_too && text[0] == '0' && text[1] == 'x';
 	unsigned base = hex ? 16 : 10;
 	uint64_t value = 0;
 
@@ -246,4 +247,22 @@ wg_endpoint(const char *text, char *host, size_t host_size, uint16_t *port)
 	memcpy(host, copy, len + 1);
 	*port = (uint16_t)number;
 	return !brackets && is_ipv6(copy) ? WG_ENDPOINT_NO_BRACKETS : WG_ENDPOINT_FINE;
+}
+
+const char *
+wg_host_canonical(const char *host, char *text, size_t size)
+{
+	char plain[ADDRESS_TEXT_MAX], canonical[ADDRESS_TEXT_MAX];
+	size_t len = strcspn(host, "%");
+	struct address address;
+
+	(void)snprintf(plain, sizeof(plain), "%.*s", (int)len, host);
+	if (len < sizeof(plain) && address_parse(plain, &address) == 0) {
+		(void)snprintf(text, size, "%s%s", address_format(&address, canonical), host + len);
+		return text;
+	}
+	(void)snprintf(text, size, "%s", host);
+	for (char *c = text; *c; c++)
+		*c = lower(*c);
+	return text;
 }

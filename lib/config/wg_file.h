@@ -94,3 +94,10 @@ enum wg_endpoint_fault {
  * other than WG_ENDPOINT_NO_BRACKETS, host and port are as before.
  */
 enum wg_endpoint_fault wg_endpoint(const char *text, char *host, size_t host_size, uint16_t *port);
+
+/*
+ * wg_host_canonical writes a host of wg_endpoint() so that one address, or one name, has one text
+ * however it was spelled: RFC 5952's form, small letters; a zone as it is. `size` bytes are
+ * enough for any host that fits into so many. Returns `text`.
+ */
+const char *wg_host_canonical(const char *host, char *text, size_t size);

@@ -92,10 +92,10 @@ operators_files_without_headers(void **state)
 		"Endpoint = 198.51.100.3:4567\n",
 		PUBLIC ":1: warning: no section header above this line; it is read as part of "
 		       "[Peer]. Put [Interface] above PrivateKey and ListenPort, and [Peer] above "
-		       "each PublicKey\n" PRIVATE
+		       "each PublicKey: wg(8) refuses the file without\n" PRIVATE
 		       ":1: warning: no section header above this line; it is read as part of "
 		       "[Interface]. Put [Interface] above PrivateKey and ListenPort, and [Peer] "
-		       "above each PublicKey\n");
+		       "above each PublicKey: wg(8) refuses the file without\n");
 
 	assert_three_instances(config);
 	assert_int_equal(config->peers[1].line, 9);
@@ -146,7 +146,7 @@ no_table_is_no_clustering(void **state)
 	assert_no_clustering(load_texts(NULL, NULL, ""));
 	assert_no_clustering(load_texts(A_PRIVATE_FILE, "", ""));
 	assert_no_clustering(load_texts(NULL, "\n  \t\r\n# [Peer]\n#PublicKey = " KEY_2, ""));
-	assert_no_clustering(load_texts(NULL, "[Interface]\nListenPort = 9\nMTU = 1400\n", ""));
+	assert_no_clustering(load_texts(NULL, "[Interface]\nListenPort = 9\nFwMark = 0\n", ""));
 	/* Without a table the other file means nothing. */
 	assert_no_clustering(load_texts("[Nonsense]\n", "", ""));
 	assert_null(load_texts(NULL, "[Pear]\n",
@@ -339,6 +339,28 @@ one_file_may_be_both(void **state)
 	assert_int_equal(report.count, 0);
 	assert_int_equal(config->peer_count, 1);
 	assert_key(config->public_key, OWN_PUBLIC);
+	tunnel_config_destroy(config);
+}
+
+/* Whoever only looks at the shared file has no key of an instance. */
+static void
+the_public_file_alone(void **state)
+{
+	struct report report = {0};
+	struct tunnel_config *config;
+
+	write_text(PRIVATE, NULL);
+	write_text(PUBLIC, THREE_INSTANCES);
+	config = tunnel_config_load(NULL, PUBLIC, &report);
+	assert_int_equal(report.count, 0);
+	assert_true(config->clustering);
+	assert_null(config->own);
+	assert_int_equal(config->peer_count, 3);
+	assert_string_equal(prefixes_text(&config->peers[0]), "10.8.3.1/32");
+	assert_int_equal(config->peers[0].allowed_ips_line, 3);
+	assert_int_equal(config->peers[0].endpoint_line, 4);
+	assert_int_equal(config->peers[0].keepalive_line, 0);
+	assert_true(config->public_key[0] == 0 && config->public_key[31] == 0);
 	tunnel_config_destroy(config);
 }
 
@@ -553,6 +575,7 @@ main(void)
 		cmocka_unit_test(strict_permissions_of_the_private_key),
 		cmocka_unit_test(private_key_in_the_public_file),
 		cmocka_unit_test(one_file_may_be_both),
+		cmocka_unit_test(the_public_file_alone),
 		cmocka_unit_test(peers_in_both_files),
 		cmocka_unit_test(a_replaced_file_is_told_of),
 		cmocka_unit_test(too_large_a_file),

@@ -13,7 +13,14 @@
 #define NEITHER "error: neither [SECTION] nor NAME = VALUE; correct it, or put # in front\n"
 #define HEADLESS(section) \
 	"warning: no section header above this line; it is read as part of [" section \
-	"]. Put [Interface] above PrivateKey and ListenPort, and [Peer] above each PublicKey\n"
+	"]. Put [Interface] above PrivateKey and ListenPort, and [Peer] above each PublicKey: " \
+	"wg(8) refuses the file without\n"
+#define BYTE_ORDER_MARK \
+	":1: warning: begins with a byte-order mark, for which wg(8) refuses the file; save it " \
+	"without one\n"
+#define QUICK(names) \
+	"warning: wg(8) refuses the file for its keys of wg-quick: " names ". Here only MTU is " \
+	"used; remove what is not needed\n"
 
 /* Loads one peer whose section has these lines from line 3 on. */
 static struct tunnel_config *
@@ -42,7 +49,7 @@ blanks_case_comments_and_line_ends(void **state)
 		"\xef\xbb\xbf[INTERFACE]\r\nlistenport=45 67\r\n\r\nPRIVATEkey=" OWN_PRIVATE,
 		"\xef\xbb\xbf # table\n\t[ pe er ] # first\n  Public Key\t= " KEY_2
 		" # its key\nallowedips = 10.8. 3.2/32 ,fd00 ::2#/64\nEndpoint=h1.example:1#2\n\n",
-		"");
+		PUBLIC BYTE_ORDER_MARK PRIVATE BYTE_ORDER_MARK);
 
 	assert_int_equal(config->listen_port, 4567);
 	assert_int_equal(config->peer_count, 1);
@@ -205,7 +212,8 @@ some_headers_missing(void **state)
 		"FwMark = off\nPrivateKey = " OWN_PRIVATE "\nPublicKey = " KEY_3
 		"\nEndpoint = a.example:1\nListenPort = 99\n[Peer]\nPublicKey = " KEY_4 "\n",
 		"PublicKey = " KEY_2 "\n[Interface]\nMTU = 1400\n",
-		PUBLIC ":1: " HEADLESS("Peer") PRIVATE ":1: " HEADLESS("Interface"));
+		PUBLIC ":1: " HEADLESS("Peer") PUBLIC ":3: " QUICK("MTU") PRIVATE
+		":1: " HEADLESS("Interface"));
 
 	assert_int_equal(config->listen_port, 99);
 	assert_int_equal(config->mtu, 1400);
@@ -242,7 +250,7 @@ repeated_scalars(void **state)
 		PRIVATE ":6: warning: MTU again; this one counts, the one at line 4 does "
 			"not\n" PRIVATE
 			":7: warning: ListenPort again; this one counts, the one at line 2 does "
-			"not\n");
+			"not\n" PRIVATE ":4: " QUICK("MTU"));
 	assert_int_equal(config->mtu, 1400);
 	assert_int_equal(config->listen_port, 5);
 	tunnel_config_destroy(config);
@@ -255,13 +263,25 @@ keys_of_wg_quick(void **state)
 		"Address = 10.8.3.1/24\nDNS = 192.0.2.1\nMTU = 1420\nTable = off\nPreUp = a=b\n"
 		"PostUp = c\nPreDown = d\nPostDown = e\nPostDown = f\nSaveConfig = true\n"
 		"FwMark = 0x1F\nAddress = fd00::1\n",
-		PRIVATE ":4: warning: not used here: Address, DNS, Table, PreUp, PostUp, PreDown, "
-			"PostDown, SaveConfig, FwMark; remove what is not needed by other "
-			"programs\n");
+		PRIVATE ":14: warning: FwMark is not used here; remove it unless another program "
+			"needs it\n" PRIVATE
+			":4: " QUICK("Address, DNS, MTU, Table, PreUp, PostUp, PreDown, PostDown, "
+				     "SaveConfig"));
 
 	assert_int_equal(config->mtu, 1420);
 	assert_int_equal(config->fwmark, 0x1f);
 	tunnel_config_destroy(config);
+	config = load_interface("MTU = 1280\n", PRIVATE ":4: " QUICK("MTU"));
+	assert_int_equal(config->mtu, 1280);
+	tunnel_config_destroy(config);
+	config = load_interface("MTU = 9216\n", PRIVATE ":4: " QUICK("MTU"));
+	assert_int_equal(config->mtu, 9216);
+	tunnel_config_destroy(config);
+	load_interface("MTU = 1279\nMTU = 9217\n",
+		PRIVATE
+		":4: error: MTU must be a number from 1280 to 9216\n" PRIVATE
+		":5: warning: MTU again; this one counts, the one at line 4 does not\n" PRIVATE
+		":5: error: MTU must be a number from 1280 to 9216\n" PRIVATE ":4: " QUICK("MTU"));
 }
 
 static void
@@ -286,12 +306,9 @@ numbers(void **state)
 		{"FwMark = 0", NULL},
 		{"FwMark = 0x", "FwMark must be a number from 0 to 4294967295, or off"},
 		{"FwMark = 0x100000000", "FwMark must be a number from 0 to 4294967295, or off"},
+		{"FwMark = 0X1F", "FwMark must be a number from 0 to 4294967295, or off"},
 		{"FwMark = ff", "FwMark must be a number from 0 to 4294967295, or off"},
 		{"FwMark = 0xfg", "FwMark must be a number from 0 to 4294967295, or off"},
-		{"MTU = 1280", NULL},
-		{"MTU = 9216", NULL},
-		{"MTU = 1279", "MTU must be a number from 1280 to 9216"},
-		{"MTU = 9217", "MTU must be a number from 1280 to 9216"},
 		{"[Peer]\nPublicKey = " KEY_3 "\nPersistentKeepalive = Off", NULL},
 		{"[Peer]\nPublicKey = " KEY_3 "\nPersistentKeepalive = 65535", NULL},
 		{"[Peer]\nPublicKey = " KEY_3 "\nPersistentKeepalive = 65536",
