@@ -69,7 +69,8 @@ struct gl_config;
  * missing; the instance's own entry is skipped). Everything that is wrong in either is said to the
  * log, as "file:line: error: what is wrong, and what to do"; warnings too. A private file that
  * others can write is an error, one that they can read a warning, or with `strict_permissions` an
- * error. Returns NULL if there was any error.
+ * error. Returns NULL if there was any error. Without a private_path (NULL) the public file alone
+ * is looked at; such a configuration is not to be run.
  */
 struct gl_config *gl_config_load(const char *private_path, const char *public_path,
 	bool strict_permissions, const struct gl_log *log);
@@ -83,8 +84,32 @@ bool gl_config_clustering(const struct gl_config *config);
 /* gl_config_peer_count returns the number of peers, the own entry not among them. */
 size_t gl_config_peer_count(const struct gl_config *config);
 
+/* gl_config_has_own_entry tells whether the instance itself is in the peer table. */
+bool gl_config_has_own_entry(const struct gl_config *config);
+
 /* gl_config_listen_port returns the port of the private file, 4567 if it names none. */
 uint16_t gl_config_listen_port(const struct gl_config *config);
+
+/* Room for a hash as text, with its terminating zero. */
+#define GL_HASH_MAX 17
+
+/*
+ * gl_config_hash writes 16 hexadecimal digits that are equal wherever the public file means the
+ * same, however it is written, and so on all instances that have the same peer table.
+ */
+void gl_config_hash(const struct gl_config *config, char hash[GL_HASH_MAX]);
+
+struct gl_tunnel_settings;
+
+/*
+ * gl_config_lint looks for what is no error and keeps tunnels from coming up all the same: a VPN
+ * address that is not the own entry's, peers outside the VPN, endpoints that cannot be (see
+ * config/lint.h). It says each to the log as a warning, "file:line: warning: what is wrong, and
+ * what to do", and returns how many. Of the settings it takes the VPN address (NULL: not known) and
+ * the ports; it looks at the addresses of this host, too. -EINVAL if the VPN address is none.
+ */
+int gl_config_lint(const struct gl_config *config, const struct gl_tunnel_settings *settings,
+	const struct gl_log *log);
 
 /*
  * gl_config_underlay finds the interface by which the kernel routes to the first peer whose
@@ -147,8 +172,7 @@ struct gl_tunnel_settings {
 };
 
 /*
- * gl_gateway_add_tunnel adds a tunnel. Before gl_gateway_start(); on error, destroy the gateway. A
- * VPN address that the instance's own entry does not allow is warned of: the others refuse it.
+ * gl_gateway_add_tunnel adds a tunnel. Before gl_gateway_start(); on error, destroy the gateway.
  */
 int gl_gateway_add_tunnel(struct gl_gateway *gateway, const struct gl_tunnel_settings *settings)
 	__attribute__((warn_unused_result));

@@ -21,7 +21,7 @@ LAYERS = {
     "crypto": "base",
     "proto": "base wire crypto",
     "table": "base",
-    "config": "base crypto/x25519.h",
+    "config": "base crypto/blake2s.h crypto/x25519.h",
     "net": "base",
     "tunnel": "base wire proto table config/key.h net/port.h",
     "datapath": "base wire crypto/aead.h net/port.h tunnel",

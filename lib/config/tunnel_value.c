@@ -89,6 +89,10 @@ parse_allowed_ips(struct tunnel_parse *parse, const char *value, unsigned line)
 {
 	const char *next = *value ? value : NULL;
 
+	if (!next)
+		tunnel_parse_warn(parse, line,
+			"AllowedIPs with nothing behind: wg(8) refuses the file for it; remove the "
+			"line, or add an address");
 	for (unsigned entry = 1; next; entry++) {
 		char text[PREFIX_TEXT_MAX];
 		size_t len = strcspn(next, ",");

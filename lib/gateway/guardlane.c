@@ -6,7 +6,6 @@
 #include "gateway/library.h"
 
 #include "base/nearest.h"
-#include "config/dotenv.h"
 
 #include <rte_errno.h>
 #include <rte_lcore.h>
@@ -71,77 +70,6 @@ library_log(const struct gl_log *sink)
 		.write = write_to_sink,
 		.context = (void *)sink,
 	};
-}
-
-struct gl_config *
-gl_config_load(const char *private_path, const char *public_path, bool strict_permissions,
-	const struct gl_log *log)
-{
-	const struct log inner = library_log(log);
-	struct gl_config *loaded = calloc(1, sizeof(*loaded));
-	struct report report = {.count = 0};
-	char text[1024];
-
-	if (loaded == NULL) {
-		log_error(&inner, "no memory for a configuration");
-		return NULL;
-	}
-	loaded->config = tunnel_config_load(private_path, public_path, strict_permissions, &report);
-	for (size_t i = 0; i < report.count; i++)
-		log_write(&inner,
-			report.entries[i].severity == REPORT_ERROR ? LOG_LEVEL_ERROR
-								   : LOG_LEVEL_WARNING,
-			"%s", report_format(&report.entries[i], text, sizeof(text)));
-	report_fini(&report);
-	if (loaded->config != NULL)
-		return loaded;
-	free(loaded);
-	return NULL;
-}
-
-void
-gl_config_destroy(struct gl_config *config)
-{
-	if (config == NULL)
-		return;
-	tunnel_config_destroy(config->config);
-	free(config);
-}
-
-bool
-gl_config_clustering(const struct gl_config *config)
-{
-	return config->config->clustering;
-}
-
-size_t
-gl_config_peer_count(const struct gl_config *config)
-{
-	return config->config->peer_count;
-}
-
-uint16_t
-gl_config_listen_port(const struct gl_config *config)
-{
-	return config->config->listen_port;
-}
-
-int
-gl_config_underlay(const struct gl_config *config, char iface[16])
-{
-	for (size_t i = 0; i < config->config->peer_count; i++) {
-		struct address address;
-
-		if (address_parse(config->config->peers[i].host, &address) == 0)
-			return nexthop_interface_to(&address, iface);
-	}
-	return -ENOENT;
-}
-
-int
-gl_dotenv_get(const char *path, const char *name, char *value, size_t size)
-{
-	return dotenv_get(path, name, value, size);
 }
 
 /* What the underlay setting means. */
@@ -335,48 +263,6 @@ gl_gateway_destroy(struct gl_gateway *gateway)
 	free(gateway);
 }
 
-/* Without a mask the VPN is one /24, or one /64. */
-static int
-parse_vpn_address(const char *text, struct prefix *prefix)
-{
-	char plain[PREFIX_TEXT_MAX] = "";
-	const size_t len = strcspn(text, "/");
-	int error = prefix_parse(text, prefix, NULL);
-
-	if (error != 0)
-		return error;
-	/* prefix_parse clears the host bits, and here they are what matters. */
-	if (len < sizeof(plain))
-		memcpy(plain, text, len);
-	error = address_parse(plain, &prefix->address);
-	if (error == 0 && text[len] == '\0')
-		prefix->len = prefix->address.family == ADDRESS_IPV4 ? 24 : 64;
-	return error;
-}
-
-/* The others take from us, and send us, what their entry for us allows; it looks like ours. */
-static void
-check_own_entry(const struct log *log, const char *name, const struct tunnel_config *config,
-	const struct address *address)
-{
-	const struct tunnel_config_peer *own = config->own;
-	char given[ADDRESS_TEXT_MAX];
-	char allowed[PREFIX_TEXT_MAX] = "none";
-
-	if (own == NULL)
-		return;
-	for (size_t i = 0; i < own->allowed_ips_count; i++)
-		if (prefix_contains(&own->allowed_ips[i], address))
-			return;
-	if (own->allowed_ips_count > 0)
-		prefix_format(&own->allowed_ips[0], allowed);
-	log_warning(log,
-		"%s: the VPN address %s is not among the AllowedIPs of our own entry, %s:%u (%s%s): "
-		"the other instances will not take packets from it; correct one of the two",
-		name, address_format(address, given), own->file, own->line, allowed,
-		own->allowed_ips_count > 1 ? ", ..." : "");
-}
-
 int
 library_tunnel(const struct gl_tunnel_settings *settings, const struct log *log,
 	struct gateway_tunnel_settings *inner, struct prefix *address)
@@ -388,11 +274,10 @@ library_tunnel(const struct gl_tunnel_settings *settings, const struct log *log,
 		log_error(log, "host device \"%s\" is not of the form tun:NAME", settings->host);
 		return -EINVAL;
 	}
-	if (parse_vpn_address(settings->vpn_address, address) != 0) {
+	if (library_vpn_address(settings->vpn_address, address) != 0) {
 		log_error(log, "VPN address \"%s\" is not an IP address", settings->vpn_address);
 		return -EINVAL;
 	}
-	check_own_entry(log, settings->host + 4, config, &address->address);
 	*inner = (struct gateway_tunnel_settings){
 		.config = config,
 		.name = settings->host + 4,

@@ -26,9 +26,15 @@ struct gl_gateway {
 struct log library_log(const struct gl_log *sink);
 
 /*
- * library_tunnel makes *inner, and *address that it points to, of what the caller says of a tunnel;
- * warns of a VPN address that our own entry does not allow. Returns 0, or -EINVAL said to `log`.
+ * library_tunnel makes *inner, and *address that it points to, of what the caller says of a tunnel.
+ * Returns 0, or -EINVAL said to `log`.
  */
 int library_tunnel(const struct gl_tunnel_settings *settings, const struct log *log,
 	struct gateway_tunnel_settings *inner, struct prefix *address)
 	__attribute__((warn_unused_result));
+
+/*
+ * library_vpn_address reads "10.8.3.1" (of a /24; IPv6: a /64) or "10.8.3.1/16" and leaves the host
+ * bits as they are. Returns 0 or -EINVAL.
+ */
+int library_vpn_address(const char *text, struct prefix *address);

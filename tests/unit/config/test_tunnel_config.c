@@ -351,7 +351,7 @@ the_public_file_alone(void **state)
 
 	write_text(PRIVATE, NULL);
 	write_text(PUBLIC, THREE_INSTANCES);
-	config = tunnel_config_load(NULL, PUBLIC, &report);
+	config = tunnel_config_load(NULL, PUBLIC, false, &report);
 	assert_int_equal(report.count, 0);
 	assert_true(config->clustering);
 	assert_null(config->own);
