@@ -3,6 +3,7 @@
  * On the packet's way: nowhere.
  * Threads: main.
  */
+#include "check_command.h"
 #include "command.h"
 #include "config_command.h"
 #include "guardlane.h"
@@ -32,6 +33,11 @@ static const struct command commands[] = {
 		"dropped. The exit status is 0 if a gateway answers, also one whose clustering is "
 		"off, and 1 if none does.",
 		status_command},
+	{"check", OPTION_OF_CHECK, "looks at the files without running anything",
+		"Each finding is one line, FILE:LINE: what is wrong, and what to do. The last line "
+		"has the hash of the peer table, the same on all instances whose tables mean the "
+		"same. Needs no root. Exit status: 0, or 1 if there are errors.",
+		check_command},
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))

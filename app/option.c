@@ -104,6 +104,10 @@ const struct option options[OPTION_COUNT] = {
 	[OPTION_NAME] = {"name", "NAME", OPTION_INTERFACE, "",
 		OPTION_OF_RECONFIGURE | OPTION_OF_STATUS, .operand = true,
 		.help = "a gateway's first device, such as wg0, where several run"},
+	[OPTION_DIR] = {"dir", "DIR", OPTION_PATH, "", OPTION_OF_CHECK, .operand = true,
+		.help = "the same as --config-dir DIR"},
+	[OPTION_STRICT] = {"strict", NULL, OPTION_FLAG, "", OPTION_OF_CHECK,
+		.help = "fail on warnings, too"},
 	[OPTION_HELP] = {"help", NULL, OPTION_FLAG, "", ~0U, .help = "this text"},
 	[OPTION_VERSION] = {"version", NULL, OPTION_FLAG, "", ~0U, .help = "the version"},
 };

@@ -42,6 +42,8 @@ enum option_id {
 	OPTION_JSON,
 	OPTION_WATCH,
 	OPTION_NAME,
+	OPTION_DIR,
+	OPTION_STRICT,
 	OPTION_HELP,
 	OPTION_VERSION,
 	OPTION_COUNT,
@@ -68,8 +70,9 @@ enum option_command {
 	OPTION_OF_CONFIG = 1 << 1,
 	OPTION_OF_RECONFIGURE = 1 << 2,
 	OPTION_OF_STATUS = 1 << 3,
+	OPTION_OF_CHECK = 1 << 4,
 	/* Those that make settings of all sources. */
-	OPTION_OF_SETTINGS = OPTION_OF_RUN | OPTION_OF_CONFIG,
+	OPTION_OF_SETTINGS = OPTION_OF_RUN | OPTION_OF_CONFIG | OPTION_OF_CHECK,
 };
 
 struct option {

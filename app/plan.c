@@ -110,13 +110,11 @@ plan_files(const struct settings *settings, unsigned tunnel, char private_conf[P
 }
 
 static int
-plan_vpn_address(const struct planning *planning, unsigned index, struct plan_tunnel *tunnel)
+refuse_unknown_address(
+	const struct planning *planning, unsigned index, const struct plan_tunnel *tunnel)
 {
 	char dotenv[PATH_MAX];
 
-	tunnel->vpn_address = settings_tunnel_text(planning->settings, index, OPTION_VPN_ADDRESS);
-	if (!is_auto(tunnel->vpn_address))
-		return 0;
 	places_dotenv(settings_tunnel_text(planning->settings, index, OPTION_CONFIG_DIR), dotenv);
 	say(planning->log, GL_LOG_ERROR,
 		"%s: the VPN address is not known; set " PLACES_VPN_ADDRESS
@@ -125,27 +123,50 @@ plan_vpn_address(const struct planning *planning, unsigned index, struct plan_tu
 	return -ENOENT;
 }
 
-/* Adds the tunnel to the plan unless it has no peer table. */
-static int
-plan_tunnel(struct planning *planning, unsigned index)
+int
+plan_load_tunnel(struct plan_tunnel *tunnel, const struct settings *settings, unsigned index,
+	bool public_only, const struct gl_log *log)
 {
-	const struct settings *settings = planning->settings;
-	struct plan *plan = planning->plan;
-	struct plan_tunnel *tunnel = &plan->tunnels[plan->tunnel_count];
 	const bool strict = strcmp(settings_text(settings, OPTION_STRICT_PERMISSIONS), "yes") == 0;
 
 	tunnel->index = index;
 	plan_files(settings, index, tunnel->private_conf, tunnel->public_conf);
 	tunnel->host = settings_tunnel_text(settings, index, OPTION_HOST);
 	tunnel->netns = unless(settings_tunnel_text(settings, index, OPTION_NETNS), "none");
+	tunnel->vpn_address =
+		unless(settings_tunnel_text(settings, index, OPTION_VPN_ADDRESS), "auto");
 	tunnel->listen_port = (uint16_t)settings_number(
 		settings_tunnel_text(settings, index, OPTION_LISTEN_PORT));
 	tunnel->peer_port =
 		(uint16_t)settings_number(settings_tunnel_text(settings, index, OPTION_PEER_PORT));
-	tunnel->config =
-		gl_config_load(tunnel->private_conf, tunnel->public_conf, strict, planning->log);
+	tunnel->config = gl_config_load(
+		public_only ? NULL : tunnel->private_conf, tunnel->public_conf, strict, log);
 	if (tunnel->config == NULL)
 		return -EINVAL;
+	if (tunnel->listen_port == 0)
+		tunnel->listen_port = gl_config_listen_port(tunnel->config);
+	return 0;
+}
+
+int
+plan_lint(const struct plan_tunnel *tunnel, const struct gl_log *log)
+{
+	const struct gl_tunnel_settings settings = plan_settings(tunnel);
+	const int found = gl_config_lint(tunnel->config, &settings, log);
+
+	return found < 0 ? found : 0;
+}
+
+/* Adds the tunnel to the plan unless it has no peer table. */
+static int
+plan_tunnel(struct planning *planning, unsigned index)
+{
+	struct plan *plan = planning->plan;
+	struct plan_tunnel *tunnel = &plan->tunnels[plan->tunnel_count];
+	int error = plan_load_tunnel(tunnel, planning->settings, index, false, planning->log);
+
+	if (error != 0)
+		return error;
 	if (!gl_config_clustering(tunnel->config)) {
 		say(planning->log, GL_LOG_INFO,
 			"%s: clustering is off: there is no peer table in %s", tunnel->host,
@@ -154,10 +175,10 @@ plan_tunnel(struct planning *planning, unsigned index)
 		tunnel->config = NULL;
 		return 0;
 	}
-	if (tunnel->listen_port == 0)
-		tunnel->listen_port = gl_config_listen_port(tunnel->config);
 	plan->tunnel_count++;
-	return plan_vpn_address(planning, index, tunnel);
+	if (tunnel->vpn_address == NULL)
+		return refuse_unknown_address(planning, index, tunnel);
+	return plan_lint(tunnel, planning->log);
 }
 
 /* Whether two VPN addresses are one, whatever their masks and however they are written. */

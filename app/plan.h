@@ -19,7 +19,7 @@ struct plan_tunnel {
 	char private_conf[PATH_MAX];
 	char public_conf[PATH_MAX];
 	struct gl_config *config;
-	const char *vpn_address;
+	const char *vpn_address; /* NULL: not known, which plan_make refuses */
 	const char *host;
 	const char *netns; /* NULL: our own */
 	uint16_t listen_port;
@@ -51,6 +51,19 @@ struct plan {
 int plan_make(struct plan *plan, const struct settings *settings, const struct gl_log *log)
 	__attribute__((warn_unused_result));
 void plan_fini(struct plan *plan);
+
+/*
+ * plan_load_tunnel fills in a tunnel of the settings and loads its files, or the public one alone.
+ * Returns 0, or -EINVAL having said what is wrong. Its config is to be destroyed.
+ */
+int plan_load_tunnel(struct plan_tunnel *tunnel, const struct settings *settings, unsigned index,
+	bool public_only, const struct gl_log *log) __attribute__((warn_unused_result));
+
+/*
+ * plan_lint warns of what is odd about the tunnel's files (gl_config_lint). Returns 0, or -EINVAL
+ * if the VPN address is none.
+ */
+int plan_lint(const struct plan_tunnel *tunnel, const struct gl_log *log);
 
 /* plan_files writes the paths of the private and the public file of a tunnel of the settings. */
 void plan_files(const struct settings *settings, unsigned tunnel, char private_conf[PATH_MAX],

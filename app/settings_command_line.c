@@ -67,7 +67,8 @@ take_value(struct settings *settings, enum option_id id, const char *value)
 	if (id == OPTION_TUNNEL)
 		take_tunnel(settings, value);
 	else
-		settings_take(settings, SETTINGS_OUTSIDE, id, SETTINGS_COMMAND_LINE, 0, value);
+		settings_take(settings, SETTINGS_OUTSIDE, id == OPTION_DIR ? OPTION_CONFIG_DIR : id,
+			SETTINGS_COMMAND_LINE, 0, value);
 }
 
 /* An option without an argument has its own name for a value. */

@@ -34,6 +34,7 @@ commands=$("$program" --help | sed -n 's/^  \([a-z-]*\)  .*/\1/p' | sort | paste
 [ "$(wc -w <<<"$commands")" -ge 3 ] || { echo "--help names too few commands: $commands"; failed=1; }
 completes "--help --version $commands" ""
 completes "run" ru
+completes "--strict --strict-permissions" check --str
 completes "$options" run ""
 completes "--listen-port" run --lis
 completes "adaptive auto busy" run --poll ""

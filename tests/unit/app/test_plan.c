@@ -32,6 +32,11 @@ write_file(const char *dir, const char *name, const char *text)
 	assert_int_equal(fclose(file), 0);
 }
 
+/* An own entry that goes with any VPN address. */
+#define PUBLIC_FILE \
+	"[Peer]\nPublicKey = acfzxE6ZsiYE4jIqsBicOt7oT8ZuKhxBvuz0+6JxiEc=\n" \
+	"AllowedIPs = 0.0.0.0/0, ::/0\n"
+
 /* Two folders of files: first/, UDP port 4567, 10.8.3.1, and second/, 4568, 10.8.4.1. */
 static int
 enter_directory(void **state)
@@ -52,8 +57,7 @@ enter_directory(void **state)
 			"yDPg5doavYH7fdD86nt+cOzSBL4znVZcrcrJwjY/Xmw=\n",
 			4567 + i);
 		write_file(dirs[i], "vpn-private.conf", text);
-		write_file(dirs[i], "vpn-public.conf",
-			"[Peer]\nPublicKey = AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI=\n");
+		write_file(dirs[i], "vpn-public.conf", PUBLIC_FILE);
 		snprintf(text, sizeof(text), VARIABLE "=10.8.%u.1\n", 3 + i);
 		write_file(dirs[i], ".env", text);
 	}
@@ -299,10 +303,32 @@ permissions_may_be_strict(void **state)
 	assert_int_equal(chmod("first/vpn-private.conf", 0600), 0);
 }
 
+/* Warned of, and planned all the same. */
+static void
+what_is_odd_about_the_files_is_said(void **state)
+{
+	struct outcome outcome;
+
+	unsetenv(VARIABLE);
+	write_file("first", "vpn-public.conf",
+		"[Peer]\nPublicKey = acfzxE6ZsiYE4jIqsBicOt7oT8ZuKhxBvuz0+6JxiEc=\n"
+		"AllowedIPs = 10.8.3.9\n");
+	make(&outcome, ARGUMENTS(FIRST));
+	assert_int_equal(outcome.error, 0);
+	assert_string_equal(outcome.heard.text,
+		"first/vpn-public.conf:3: warning: the VPN address 10.8.3.1 "
+		"(MITIGATOR_VPN_ADDRESS) is not among the AllowedIPs of our own entry "
+		"(10.8.3.9/32): the other instances will not take packets from it; correct one of "
+		"the two\n");
+	forget(&outcome);
+	write_file("first", "vpn-public.conf", PUBLIC_FILE);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_odd_about_the_files_is_said),
 		cmocka_unit_test(each_tunnel_has_the_address_of_its_own_env),
 		cmocka_unit_test(the_environment_is_for_the_first_tunnel),
 		cmocka_unit_test(what_is_given_goes_before_all),
