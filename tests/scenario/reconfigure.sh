@@ -78,6 +78,10 @@ wg_set_on_b() {
 	instance_run b wg set "$(device b)" "$@"
 }
 
+port_held() {
+	instance_run a ss -Hlnu 'sport = :4998' | grep -q .
+}
+
 off() {
 	no ip -n "$(host_ns a)" link show "$(device a)"
 }
@@ -120,7 +124,7 @@ fact "and b pings a" pings b a
 
 # -- keys and ports --------------------------------------------------------------------------
 
-wg genpsk >"$work/psk"
+(umask 077 && wg genpsk >"$work/psk")
 printf 'PresharedKey = %s\n' "$(cat "$work/psk")" >>"$public"
 wg_set_on_b peer "${public_key[a]}" preshared-key "$work/psk"
 fact "a preshared key is taken over" applies '^~ .*preshared key' '1 changed, 0 unchanged'
@@ -161,7 +165,7 @@ chmod 606 "$private"
 fact "refused: a private file that others can write" refuses 'vpn-private.conf: error: .*chmod 600'
 chmod 600 "$private"
 spawn "$work/holder" ip netns exec "$(host_ns a)" ncat -u -l 4998
-within 5 instance_run a ss -Hlnu 'sport = :4998'
+within 5 port_held >/dev/null
 wrong "a port that another program has" "$private" 's/4999/4998/' '4998.*in use|in use.*4998'
 fact "b still pings a" pings b a
 
@@ -198,3 +202,4 @@ fact "with the table there it starts" reconfigure
 fact "and says so" says 'the VPN starts' '^ready: '
 fact "a reaches b" reaches a b
 fact "it ends when it is told to" instance_stop a
+fact "the exit status is 0" ended a
