@@ -44,7 +44,7 @@ line_of(const struct reader *reader)
 
 #define complain_at(reader, line, format, ...) \
 	settings_complain((reader)->settings, "%s:%u: " format, (reader)->settings->gateway_conf, \
-		line __VA_OPT__(, ) __VA_ARGS__)
+		line, ##__VA_ARGS__)
 
 #define complain(reader, ...) complain_at(reader, line_of(reader), __VA_ARGS__)
 

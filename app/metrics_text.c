@@ -377,12 +377,13 @@ print_host(const struct exposition *e)
 		family(e, metrics[i].name, "counter", NULL, metrics[i].help);
 		for (unsigned t = 0; t < e->status->tunnel_count; t++) {
 			const struct gl_status_tunnel *tunnel = &e->status->tunnels[t];
-			const char *field = (const char *)tunnel->host + metrics[i].offset;
+			const char *host = (const char *)tunnel->host;
 
-			if (tunnel->host != NULL)
+			if (host != NULL)
 				fprintf(e->out, "%s_total{device=\"%s\"} %" PRIu64 "\n",
 					metrics[i].name, tunnel->name,
-					*(const uint64_t *)(const void *)field);
+					*(const uint64_t *)(const void *)(host +
+						metrics[i].offset));
 		}
 	}
 }

@@ -371,10 +371,15 @@ print_drops(const struct status_view *view, FILE *out)
 	if (json_object_size(drops) == 0)
 		return;
 	fputs("\ndropped in all\n", out);
-	json_object_foreach(drops, reason, count) if (strlen(reason) > width) width =
-		(unsigned)strlen(reason);
 	json_object_foreach(drops, reason, count)
+	{
+		if (strlen(reason) > width)
+			width = (unsigned)strlen(reason);
+	}
+	json_object_foreach(drops, reason, count)
+	{
 		fprintf(out, "  %-*s %12.0f\n", (int)width, reason, json_number_value(count));
+	}
 }
 
 void
