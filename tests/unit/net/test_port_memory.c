@@ -120,6 +120,30 @@ receiving_takes_no_more_than_asked_for(void **state)
 }
 
 static void
+a_queue_knows_how_full_it_was(void **state)
+{
+	struct rte_mbuf *mbufs[8];
+	struct port_depth depth;
+	assert_int_equal(port_memory_pair("pair", 2, 16, true, ends), 0);
+	make(mbufs, 8, 10);
+	assert_int_equal(port_transmit(ends[0], 1, mbufs, 8), 8);
+	assert_int_equal(port_receive(ends[1], 1, mbufs, 3), 3);
+	rte_pktmbuf_free_bulk(mbufs, 3);
+	port_memory_depth(ends[1], 1, &depth);
+	assert_int_equal(depth.waiting, 5);
+	assert_int_equal(depth.most, 8);
+	assert_int_equal(depth.room, 16);
+	expect(ends[1], 1, 5, 13);
+	port_memory_depth(ends[1], 1, &depth);
+	assert_int_equal(depth.waiting, 0);
+	assert_int_equal(depth.most, 8);
+	port_memory_depth(ends[1], 0, &depth);
+	assert_int_equal(depth.most, 0);
+	port_close(ends[0]);
+	port_close(ends[1]);
+}
+
+static void
 closing_frees_what_waits(void **state)
 {
 	struct rte_mbuf *mbufs[16];
@@ -144,6 +168,7 @@ main(void)
 		cmocka_unit_test(packets_cross_in_order_on_their_queue),
 		cmocka_unit_test(no_more_than_depth_are_taken),
 		cmocka_unit_test(receiving_takes_no_more_than_asked_for),
+		cmocka_unit_test(a_queue_knows_how_full_it_was),
 		cmocka_unit_test(closing_frees_what_waits),
 	};
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);

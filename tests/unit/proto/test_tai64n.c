@@ -110,6 +110,18 @@ compare_is_by_seconds_first(void **context)
 	assert_int_equal(tai64n_compare(a, a), 0);
 }
 
+static void
+a_stamp_tells_its_time(void **context)
+{
+	uint8_t stamp[MESSAGE_TIMESTAMP_LEN];
+
+	tai64n_make(stamp, 1700000000 * NS_IN_S + 16777216, none);
+	assert_int_equal(tai64n_real_ns(stamp), 1700000000 * NS_IN_S + 16777216);
+	assert_int_equal(tai64n_real_ns(none), 0);
+	memset(stamp, 0xff, sizeof(stamp));
+	assert_int_equal(tai64n_real_ns(stamp), 0);
+}
+
 int
 main(void)
 {
@@ -119,6 +131,7 @@ main(void)
 		cmocka_unit_test(hs_8_clock_jumps_back),
 		cmocka_unit_test(p_12_always_later),
 		cmocka_unit_test(compare_is_by_seconds_first),
+		cmocka_unit_test(a_stamp_tells_its_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

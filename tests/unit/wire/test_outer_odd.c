@@ -269,6 +269,7 @@ test_ipv4_fragments(void **state)
 		expect_addresses(&built, &shape, &outer);
 		assert_int_equal(outer.source.port, bit < 14 ? 0 : 51820);
 		assert_int_equal(outer.destination.port, bit < 14 ? 0 : 4567);
+		assert_int_equal(outer.payload_len, bit < 14 ? built.len - built.ip : 32);
 		built.frame[built.ip + 9] = 6;
 		fix_ipv4_checksum(&built);
 		assert_int_equal(verdict_of(&built), OUTER_OTHER);
@@ -293,6 +294,7 @@ test_ipv6_fragments(void **state)
 		expect_addresses(&built, &shapes[i], &outer);
 		assert_int_equal(outer.source.port, 0);
 		assert_int_equal(outer.destination.port, 0);
+		assert_int_equal(outer.payload_len, built.len - built.ip);
 	}
 	/* A fragment of TCP is for the kernel. */
 	for (unsigned next = 0; next < 256; next++) {
