@@ -233,6 +233,7 @@ instance_change(struct instance *instance, const struct plan *plan, bool dry_run
 
 		running->listen_port = plan->tunnels[i].listen_port;
 		running->peer_port = plan->tunnels[i].peer_port;
+		memcpy(running->hash, plan->tunnels[i].hash, sizeof(running->hash));
 	}
 	return error;
 }

@@ -54,7 +54,10 @@ static struct MHD_Response *
 make_exposition(const struct instance *instance, enum metrics_format format)
 {
 	struct gl_gateway *gateway = instance_gateway(instance);
-	const struct metrics_head head = {.generation = instance_generation(instance)};
+	const struct metrics_head head = {
+		.generation = instance_generation(instance),
+		.plan = instance_plan(instance),
+	};
 	struct MHD_Response *response = NULL;
 	struct gl_status *status = NULL;
 	char *text = NULL;

@@ -409,9 +409,9 @@ print_configuration(const struct exposition *e)
 {
 	family(e, "guardlane_configuration", "info", NULL,
 		"Hash of vpn-public.conf, equal wherever it means the same.");
-	for (unsigned t = 0; t < e->status->tunnel_count && e->head->hashes != NULL; t++)
+	for (unsigned t = 0; t < e->status->tunnel_count; t++)
 		fprintf(e->out, "guardlane_configuration_info{device=\"%s\",hash=\"%s\"} 1\n",
-			e->status->tunnels[t].name, e->head->hashes[t]);
+			e->status->tunnels[t].name, e->head->plan->tunnels[t].hash);
 }
 
 const char *

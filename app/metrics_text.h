@@ -7,6 +7,7 @@
 #pragma once
 
 #include "guardlane.h"
+#include "plan.h"
 
 #include <stdio.h>
 
@@ -19,8 +20,7 @@ enum metrics_format {
 /* What is not the gateway's: what the program itself knows. */
 struct metrics_head {
 	unsigned generation;
-	const char *const
-		*hashes; /* of each tunnel's public file, by its number; NULL: not known */
+	const struct plan *plan; /* its tunnels are the status's, in the same order */
 };
 
 /* metrics_text_type returns the content type of HTTP. */

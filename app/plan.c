@@ -143,6 +143,7 @@ plan_load_tunnel(struct plan_tunnel *tunnel, const struct settings *settings, un
 		public_only ? NULL : tunnel->private_conf, tunnel->public_conf, strict, log);
 	if (tunnel->config == NULL)
 		return -EINVAL;
+	gl_config_hash(tunnel->config, tunnel->hash);
 	if (tunnel->listen_port == 0)
 		tunnel->listen_port = gl_config_listen_port(tunnel->config);
 	return 0;

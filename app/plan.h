@@ -19,6 +19,7 @@ struct plan_tunnel {
 	char private_conf[PATH_MAX];
 	char public_conf[PATH_MAX];
 	struct gl_config *config;
+	char hash[GL_HASH_MAX]; /* of the public file */
 	const char *vpn_address; /* NULL: not known, which plan_make refuses */
 	const char *host;
 	const char *netns; /* NULL: our own */

@@ -6,6 +6,7 @@
 #include "status_command.h"
 
 #include "client.h"
+#include "firewall.h"
 #include "option.h"
 #include "say.h"
 #include "settings.h"
@@ -55,6 +56,29 @@ parse_answer(const char *text, const struct gl_log *log)
 	if (document == NULL)
 		say(log, GL_LOG_ERROR, "what the gateway answers cannot be read: %s", error.text);
 	return document;
+}
+
+/* The gateway must not wait for the tools that this takes. */
+static json_t *
+make_warnings(const json_t *document)
+{
+	const json_t *tunnels = json_object_get(document, "tunnels");
+	json_t *warnings = json_array();
+	const json_t *tunnel;
+	size_t i;
+
+	json_array_foreach(tunnels, i, tunnel)
+	{
+		const json_int_t port = json_integer_value(json_object_get(tunnel, "listen_port"));
+		char where[FIREWALL_WHERE_MAX];
+
+		if (firewall_mentions((uint16_t)port, where))
+			json_array_append_new(warnings,
+				json_sprintf("this host's firewall mentions UDP port %d (%s), but "
+					     "packets on the underlay go past it",
+					(int)port, where));
+	}
+	return warnings;
 }
 
 static struct winsize
@@ -130,7 +154,7 @@ watch(const char *path, unsigned interval_s, const struct gl_log *log)
 {
 	const struct timespec interval = {.tv_sec = interval_s};
 	json_t *before = NULL;
-	bool first = true;
+	json_t *warnings = NULL;
 	int status = 0;
 
 	while (status == 0) {
@@ -142,15 +166,19 @@ watch(const char *path, unsigned interval_s, const struct gl_log *log)
 			status = 1;
 			break;
 		}
-		if (first && isatty(STDOUT_FILENO))
-			fputs(TERMINAL_HOME TERMINAL_CLEAR_REST, stdout);
-		first = false;
+		if (warnings == NULL) {
+			warnings = make_warnings(now);
+			if (isatty(STDOUT_FILENO))
+				fputs(TERMINAL_HOME TERMINAL_CLEAR_REST, stdout);
+		}
+		json_object_set(now, "warnings", warnings);
 		status = print_table(now, same_life(before, now) ? before : NULL, true);
 		json_decref(before);
 		before = now;
 		nanosleep(&interval, NULL);
 	}
 	json_decref(before);
+	json_decref(warnings);
 	return status;
 }
 
@@ -165,6 +193,7 @@ once(const char *path, bool as_json, const struct gl_log *log)
 		status = fputs(text, stdout) >= 0 && fflush(stdout) == 0 ? 0 : 1;
 	} else if (text != NULL) {
 		document = parse_answer(text, log);
+		json_object_set_new(document, "warnings", make_warnings(document));
 		status = document != NULL ? print_table(document, NULL, false) : 1;
 	}
 	json_decref(document);

@@ -164,7 +164,7 @@ add_gateway(json_t *document, const struct gl_status *status, const struct statu
 	for (unsigned i = 0; i < status->tunnel_count; i++)
 		json_array_append_new(tunnels,
 			tunnel_json(&status->tunnels[i], status->lane_count,
-				head->hashes != NULL ? head->hashes[i] : NULL));
+				head->plan->tunnels[i].hash));
 	gateway = json_pack("{s:f, s:{s:s, s:I}, s:{s:o, s:o}, s:o, s:o, s:o}", "uptime_s",
 		seconds(status->uptime_ns), "underlay", "name", status->underlay, "mtu",
 		NUMBER(status->underlay_mtu), "rings", "handshakes", ring_json(&status->handshakes),
@@ -189,7 +189,10 @@ char *
 status_json(const struct instance *instance)
 {
 	struct gl_gateway *gateway = instance_gateway(instance);
-	const struct status_head head = {.generation = instance_generation(instance)};
+	const struct status_head head = {
+		.generation = instance_generation(instance),
+		.plan = instance_plan(instance),
+	};
 	struct gl_status *status = NULL;
 	json_t *document;
 	char *text;

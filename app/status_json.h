@@ -14,8 +14,7 @@
 /* What is not the gateway's: what the program itself knows. */
 struct status_head {
 	unsigned generation;
-	const char *const
-		*hashes; /* of each tunnel's public file, by its number; NULL: not known */
+	const struct plan *plan; /* its tunnels are the status's, in the same order */
 };
 
 /* status_json returns the text, malloc'd; NULL without memory. */

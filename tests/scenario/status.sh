@@ -62,13 +62,25 @@ write_public() {
 	} >"$(config_dir a)/vpn-public.conf"
 }
 
-# no_data: handshakes pass between a and b, what is longer does not.
+# Handshakes pass between a and b, what is longer does not.
 drop_long_packets() {
 	ip netns exec "$lan" nft -f - <<-EOF
 	table bridge mtu {
 		chain forward {
 			type filter hook forward priority 0
 			ip protocol udp meta length > 300 drop
+		}
+	}
+	EOF
+}
+
+# What an operator may believe to protect the port.
+mention_port() {
+	ip netns exec "$(host_ns a)" nft -f - <<-EOF
+	table inet host {
+		chain input {
+			type filter hook input priority 0
+			udp dport 4567 counter
 		}
 	}
 	EOF
@@ -116,6 +128,12 @@ fact "the table has a line for b, with its age and bytes" \
 fact "the json has b's name, endpoint and key" eval \
 	"status --json | jq -e --arg key '${public_key[b]}' '.tunnels[0].peers[0] |
 		.public_key == \$key and .name == \"bob\" and .state == \"up\"'"
+fact "the json has the hash of the public file" eval \
+	"status --json | jq -e '.tunnels[0].hash | test(\"^[0-9a-f]{16}\$\")'"
+fact "the firewall is not mentioned" no says "firewall"
+mention_port
+fact "a firewall rule for the port, which does nothing, is" \
+	says "firewall mentions UDP port 4567 \(nft: inet host input\)"
 fact "no escape sequences go into a pipe" eval "! status | grep -q $'\\033'"
 
 drop_long_packets
@@ -175,3 +193,6 @@ fact "the table has the MTU that fits" says "MTU = 1200 in its"
 
 fact "a ends when it is told to" instance_stop a
 fact "nobody answers: exit status 1" no status
+: >"$(config_dir a)/vpn-public.conf"
+guardlane_spawn a --control "$(control)"
+fact "without a peer table it says so, and succeeds" within 10 says "clustering is off"

@@ -19,13 +19,19 @@
 
 #include <cmocka.h>
 
-static const char *const hashes[] = {"0123456789abcdef"};
+static const struct plan plan = {.tunnels = {{.hash = "0123456789abcdef"}}, .tunnel_count = 1};
 
 /* What runs, of which this test has none. */
 struct gl_gateway *
 instance_gateway(const struct instance *instance)
 {
 	return NULL;
+}
+
+const struct plan *
+instance_plan(const struct instance *instance)
+{
+	return &plan;
 }
 
 unsigned
@@ -44,7 +50,7 @@ text_of(const struct gl_status *status)
 	FILE *out = open_memstream(&text, &len);
 
 	assert_non_null(out);
-	metrics_text_print(status, &(const struct metrics_head){.generation = 3, .hashes = hashes},
+	metrics_text_print(status, &(const struct metrics_head){.generation = 3, .plan = &plan},
 		METRICS_OPENMETRICS, out);
 	assert_int_equal(fclose(out), 0);
 	return text;

@@ -14,13 +14,19 @@
 
 #include <cmocka.h>
 
-static const char *const hashes[] = {"0123456789abcdef0123456789abcdef"};
+static const struct plan plan = {.tunnels = {{.hash = "0123456789abcdef"}}, .tunnel_count = 1};
 
 /* What runs, of which this test has none. */
 struct gl_gateway *
 instance_gateway(const struct instance *instance)
 {
 	return NULL;
+}
+
+const struct plan *
+instance_plan(const struct instance *instance)
+{
+	return &plan;
 }
 
 unsigned
@@ -33,7 +39,7 @@ static json_t *
 document(void)
 {
 	json_t *made = status_json_make(
-		a_status(), &(const struct status_head){.generation = 3, .hashes = hashes});
+		a_status(), &(const struct status_head){.generation = 3, .plan = &plan});
 
 	assert_non_null(made);
 	return made;
@@ -153,7 +159,8 @@ drops_are_listed(void **state)
 
 	a_status_drop("in_auth", 5);
 	a_status_drop("handshake_old", 12345);
-	made = status_json_make(status, &(const struct status_head){.generation = 1});
+	made = status_json_make(
+		status, &(const struct status_head){.generation = 1, .plan = &plan});
 	table = table_of(made, NULL, 0, 0);
 	assert_has(table,
 		"\ndropped in all\n"
