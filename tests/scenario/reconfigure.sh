@@ -176,6 +176,15 @@ fact "another VPN address is no error" reconfigure
 fact "but takes down and up, as it says" grep -Eq '10.8.3.77.*10.8.3.1\b.*down|10.8.3.1\b.*10.8.3.77.*down' "$work/err"
 fact "the old one stays meanwhile" pings b a
 sed -i 's/=10.8.3.77$/=10.8.3.1/' "$work/a/.env"
+echo 'memory: 300' >"$work/a/gateway.conf"
+fact "nor is another amount of memory" reconfigure
+fact "which takes down and up too" grep -q 'memory is to be 300, and 256 is in force until .*down' "$work/err"
+echo 'listen-port: 4997' >"$work/a/gateway.conf"
+fact "another port in gateway.conf is taken over" applies '^~ .*port 4999 → 4997' '.*1 unchanged'
+fact "b finds a there" within 10 pings b a
+echo 'listen-prt: 4996' >"$work/a/gateway.conf"
+fact "refused: a setting that is none" refuses 'gateway.conf:1: .*listen-port'
+rm "$work/a/gateway.conf"
 kill -HUP "${pid[a]}"
 fact "SIGHUP names reconfigure" within 5 log_says a 'hangup signal.*guardlane reconfigure'
 
