@@ -130,7 +130,7 @@ fact "the json has b's name, endpoint and key" eval \
 		.public_key == \$key and .name == \"bob\" and .state == \"up\"'"
 fact "the json has the hash of the public file" eval \
 	"status --json | jq -e '.tunnels[0].hash | test(\"^[0-9a-f]{16}\$\")'"
-fact "the firewall is not mentioned" no says "firewall"
+fact "the firewall is not mentioned" no says "firewall mentions"
 mention_port
 fact "a firewall rule for the port, which does nothing, is" \
 	says "firewall mentions UDP port 4567 \(nft: inet host input\)"
