@@ -161,6 +161,7 @@ compare_endpoints(const void *left, const void *right)
 static void
 lint_same(struct lint *lint, const struct lint_endpoint *endpoints, size_t count)
 {
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers */
 	const struct lint_endpoint **sorted = calloc(count + 1, sizeof(*sorted));
 	const struct lint_endpoint *first = NULL;
 	char place[LINT_PLACE_MAX];
@@ -171,6 +172,7 @@ lint_same(struct lint *lint, const struct lint_endpoint *endpoints, size_t count
 	}
 	for (size_t i = 0; i < count; i++)
 		sorted[i] = &endpoints[i];
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers */
 	qsort(sorted, count, sizeof(*sorted), compare_endpoints);
 	lint_kind_begin(lint);
 	for (size_t i = 0; i < count; i++) {

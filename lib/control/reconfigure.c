@@ -277,6 +277,7 @@ release_ports(const struct reconfigure *reconfigure, const uint16_t ports[], uns
 	struct hold *hold = management_hold(reconfigure->management);
 
 	for (unsigned i = 0; i < count && hold != NULL; i++)
+		/* NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): one of each plan */
 		if (port_owner(reconfigure->control, ports[i], NULL) == NULL)
 			hold_release(hold, ports[i]);
 }

@@ -146,9 +146,11 @@ plan_table(struct tunnel_plan *plan)
 	bool changes = false;
 
 	for (size_t i = 0; i < plan->removed_count; i++)
+		/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): filled up to the count */
 		changes |= plan->removed[i]->allowed_ips_count > 0;
 	for (size_t i = 0; i < plan->peer_count; i++) {
 		changes |= (plan->peers[i].changes & PEER_CHANGE_ALLOWED_IPS) != 0;
+		/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): likewise */
 		count += plan->peers[i].target->allowed_ips_count;
 	}
 	if (!changes)

@@ -297,12 +297,12 @@ series_smooth(struct series *series)
 static uint8_t
 best_at(const struct series series[], unsigned backends, unsigned count)
 {
-	uint8_t best = 0;
+	unsigned best = 0;
 
-	for (uint8_t i = 1; i < backends; i++)
+	for (unsigned i = 1; i < backends; i++)
 		if (BEATS(series_at(&series[i], count), series_at(&series[best], count)))
 			best = i;
-	return best;
+	return (uint8_t)best;
 }
 
 /* Fills the table for one direction and the lengths about lens[l]. */

@@ -42,12 +42,12 @@ struct gateway_settings {
 struct gateway_tunnel_settings {
 	const struct tunnel_config *config;
 	const char *name;
-	uint16_t listen_port;
-	uint16_t peer_port; /* 0: as configured */
 	const struct prefix *addresses; /* host bits kept */
 	unsigned address_count;
-	bool host_device; /* a TUN of that name; else *inner_end is the inner side's */
+	uint16_t listen_port;
+	uint16_t peer_port; /* 0: as configured */
 	const char *netns; /* the network namespace of the TUN, as tun_open has it; or NULL */
+	bool host_device; /* a TUN of that name; else *inner_end is the inner side's */
 	bool uapi; /* a UAPI socket of that name */
 };
 

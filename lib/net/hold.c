@@ -198,7 +198,7 @@ bind_port(struct held_port *held)
 	static const int families[2] = {AF_INET, AF_INET6};
 
 	for (unsigned i = 0; i < 2; i++) {
-		struct sockaddr_in bound;
+		struct sockaddr_in bound = {.sin_port = 0};
 		socklen_t len = sizeof(bound);
 		int fd = drop_socket(families[i], held->port);
 		if (fd == -EAFNOSUPPORT)

@@ -14,10 +14,10 @@
 #define SOURCES_MAX 16
 
 struct source {
-	struct address address;
 	uint64_t count; /* 0: there is none */
-	uint32_t len_max; /* of what came from it, in bytes */
 	uint64_t last_ns; /* boot clock */
+	uint32_t len_max; /* of what came from it, in bytes */
+	struct address address;
 };
 
 /* Each address has one place, by a hash, and takes it from whichever had it. Zeroed is empty. */

@@ -20,7 +20,8 @@ struct snapshot {
 	struct peer *peer;
 	struct session session;
 	size_t len;
-	uint8_t bytes[sizeof(struct peer) + sizeof(struct peer_lane)];
+	uint8_t bytes[sizeof(struct peer) + sizeof(struct peer_lane)]
+		__attribute__((aligned(_Alignof(struct peer))));
 };
 
 /* But for its neighbours in lists and heap, which come and go, and the planner's own mark. */
