@@ -128,7 +128,7 @@ inner_prefixes(unsigned number, struct prefix prefixes[static 2])
 static struct prefix *
 copy_prefixes(const struct prefix prefixes[], size_t count)
 {
-	struct prefix *copy = calloc(count, sizeof(*copy));
+	struct prefix *copy = calloc(count + 1, sizeof(*copy));
 
 	assert_non_null(copy);
 	memcpy(copy, prefixes, count * sizeof(*copy));

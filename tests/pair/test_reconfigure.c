@@ -17,11 +17,11 @@
 
 /* All that there is of a peer and of its current session. */
 struct snapshot {
-	struct peer *peer;
 	struct session session;
-	size_t len;
 	uint8_t bytes[sizeof(struct peer) + sizeof(struct peer_lane)]
 		__attribute__((aligned(_Alignof(struct peer))));
+	struct peer *peer;
+	size_t len;
 };
 
 /* But for its neighbours in lists and heap, which come and go, and the planner's own mark. */

@@ -1,10 +1,10 @@
 #!/bin/bash
 # Reconfiguring a gateway that runs: what changes is said and applied, all of it or nothing.
-# Arguments: PEER
+# Arguments: none
 #
 #   a (gateway) ──── lan ──── b, c (PEER); c is not in a's files at first
 . "$(dirname "$0")/lib.sh"
-peer=$1
+peer=${1:-wireguard-go}                # or kernel
 public=$work/a/vpn-public.conf
 private=$work/a/vpn-private.conf
 
