@@ -34,15 +34,15 @@ state() {
 	ip -n "$(host_ns a)" route
 }
 
-# refuses REGEX [ARGUMENT...]: exit status 1; the first word is what is wrong, the last one that
-# nothing was changed, and it was not. The log has it too.
+# refuses REGEX [ARGUMENT...]: exit status 1; what is wrong is said first, warnings apart, and last
+# that nothing was changed, and it was not. The log has it too.
 refuses() {
 	local regex=$1
 	shift
 	state >"$work/state"
 	if reconfigure "$@"; then cat "$work/out"; return 1; fi
 	cat "$work/err"
-	head -n 1 "$work/err" | grep -Eq -- "$regex" &&
+	grep -v ': warning: ' "$work/err" | head -n 1 | grep -Eq -- "$regex" &&
 		[ "$(tail -n 1 "$work/err")" = "nothing was changed" ] &&
 		log_says a "$regex" && state | diff "$work/state" -
 }
