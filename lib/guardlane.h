@@ -33,7 +33,7 @@
 extern "C" {
 #endif
 
-/* The version of the library as text, "0.1.0". */
+/* gl_version returns the version of the library as text, "0.1.0". */
 const char *gl_version(void);
 
 enum gl_log_level {
@@ -267,7 +267,10 @@ enum gl_diagnosis {
 	GL_DIAGNOSIS_COUNT
 };
 
-/* Short names for programs: "up", "never-answered"; they stay as they are. */
+/*
+ * gl_peer_state_name and gl_diagnosis_name return short names for programs: "up", "never-answered".
+ * They stay as they are, and are never freed.
+ */
 const char *gl_peer_state_name(enum gl_peer_state state);
 const char *gl_diagnosis_name(enum gl_diagnosis diagnosis);
 
