@@ -17,6 +17,8 @@
 /* The sum of trial_lens, and a tag for each. */
 #define TRIAL_ROOM (5056 + TRIAL_COUNT * AEAD_TAG_LEN)
 #define TRIAL_KEYS 7
+/* Every so manyth byte is forged: odd, so that each place in a block has its turn. */
+#define FORGED_STEP 5
 
 /* Around the multiples of 16 and 64 at which implementations turn; the last one is a control. */
 static const uint16_t trial_lens[TRIAL_COUNT] = {0, 1, 15, 16, 17, 31, 32, 63, 64, 65, 127, 128,
@@ -191,7 +193,7 @@ aead_self_test(struct aead *aead)
 	for (size_t i = 0; i < TRIAL_COUNT; i++)
 		if (trial_lens[i] > longest)
 			longest = trial_lens[i];
-	for (size_t at = 0; at < longest + AEAD_TAG_LEN; at++)
+	for (size_t at = 0; at < longest + AEAD_TAG_LEN; at += FORGED_STEP)
 		if (!forged_refused(aead, &trial, at))
 			return -EILSEQ;
 	return 0;
