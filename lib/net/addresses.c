@@ -44,9 +44,11 @@ address_add(struct addresses *addresses, const struct host_address *entry)
 void
 addresses_read(struct addresses *addresses, const struct nlmsghdr *message)
 {
-	const struct ifaddrmsg *header = mnl_nlmsg_get_payload(message);
+	const struct ifaddrmsg *header = netlink_header(message, sizeof(*header));
 	const struct nlattr *attributes[IFA_MAX + 1];
 
+	if (header == NULL)
+		return;
 	netlink_attributes(message, sizeof(*header), attributes, IFA_MAX);
 	/* IFA_ADDRESS is the other end's on point-to-point links, which then have IFA_LOCAL. */
 	const struct nlattr *local =
@@ -61,7 +63,10 @@ addresses_read(struct addresses *addresses, const struct nlmsghdr *message)
 			},
 		.ifindex = header->ifa_index,
 	};
-	if (entry.address.family == ADDRESS_NONE)
+	/* Without the other end, which the kernel always names, there is no network. */
+	if (entry.address.family == ADDRESS_NONE ||
+		entry.network.address.family != entry.address.family ||
+		entry.network.len > address_bits(&entry.address))
 		return;
 	prefix_mask(&entry.network);
 	uint32_t flags = header->ifa_flags;

@@ -34,26 +34,25 @@ static int
 filter_collect(const struct nlmsghdr *message, void *context)
 {
 	struct filter_search *search = context;
-	const struct tcmsg *header = mnl_nlmsg_get_payload(message);
+	const struct tcmsg *header = netlink_header(message, sizeof(*header));
 	const struct nlattr *attributes[TCA_MAX + 1];
 	const struct nlattr *options[TCA_BPF_MAX + 1];
 
-	if (message->nlmsg_type != RTM_NEWTFILTER)
+	if (message->nlmsg_type != RTM_NEWTFILTER || header == NULL)
 		return MNL_CB_OK;
 	netlink_attributes(message, sizeof(*header), attributes, TCA_MAX);
 	const struct nlattr *kind = attributes[TCA_KIND];
 	/* Each priority is listed once more, without options, before its filters. */
 	if (header->tcm_handle == 0)
 		return MNL_CB_OK;
-	const char *name = "";
-	if (kind != NULL && strcmp(mnl_attr_get_str(kind), "bpf") == 0) {
+	const struct nlattr *name = NULL;
+	if (netlink_string(kind, "bpf")) {
 		netlink_nested(attributes[TCA_OPTIONS], options, TCA_BPF_MAX);
-		if (options[TCA_BPF_NAME] != NULL)
-			name = mnl_attr_get_str(options[TCA_BPF_NAME]);
+		name = options[TCA_BPF_NAME];
 	}
-	bool with_qdisc = strcmp(name, NAME_FILTER_AND_QDISC) == 0;
+	bool with_qdisc = netlink_string(name, NAME_FILTER_AND_QDISC);
 	const size_t max = sizeof(search->ours) / sizeof(search->ours[0]);
-	if ((strcmp(name, NAME_FILTER) == 0 || with_qdisc) && search->our_count < max) {
+	if ((netlink_string(name, NAME_FILTER) || with_qdisc) && search->our_count < max) {
 		search->ours[search->our_count++] = *header;
 		search->our_qdisc |= with_qdisc;
 	} else {

@@ -50,9 +50,11 @@ struct neighbour_report {
 static bool
 report_read(const struct nlmsghdr *message, struct neighbour_report *report)
 {
-	const struct ndmsg *header = mnl_nlmsg_get_payload(message);
+	const struct ndmsg *header = netlink_header(message, sizeof(*header));
 	const struct nlattr *attributes[NDA_MAX + 1];
 
+	if (header == NULL)
+		return false;
 	netlink_attributes(message, sizeof(*header), attributes, NDA_MAX);
 	*report = (struct neighbour_report){
 		.address = netlink_address(attributes[NDA_DST], header->ndm_family),

@@ -107,6 +107,24 @@ netlink_ask(struct netlink *netlink, union netlink_request *request, mnl_cb_t ea
 	}
 }
 
+const void *
+netlink_header(const struct nlmsghdr *message, size_t len)
+{
+	return mnl_nlmsg_get_payload_len(message) >= len ? mnl_nlmsg_get_payload(message) : NULL;
+}
+
+bool
+netlink_string(const struct nlattr *attribute, const char *text)
+{
+	const size_t len = strlen(text);
+
+	/* Some end with a zero byte, and some do not. */
+	return attribute != NULL && mnl_attr_get_payload_len(attribute) >= len &&
+		strnlen(mnl_attr_get_payload(attribute), mnl_attr_get_payload_len(attribute)) ==
+		len &&
+		memcmp(mnl_attr_get_payload(attribute), text, len) == 0;
+}
+
 /* Where attributes go, by type. */
 struct attribute_table {
 	const struct nlattr **attributes;

@@ -9,6 +9,7 @@
 
 #include <libmnl/libmnl.h>
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -48,6 +49,13 @@ void *netlink_begin(
  */
 int
 netlink_ask(struct netlink *netlink, union netlink_request *request, mnl_cb_t each, void *context);
+
+/*
+ * netlink_header returns the family header of `len` bytes of a message, or NULL if the message is
+ * too short for it. netlink_string tells whether the attribute, which may be NULL, is that text.
+ */
+const void *netlink_header(const struct nlmsghdr *message, size_t len);
+bool netlink_string(const struct nlattr *attribute, const char *text);
 
 /*
  * netlink_attributes fills table[0..max] with the message's attributes by type, NULL where there

@@ -15,6 +15,7 @@
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <net/if_arp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -54,11 +55,12 @@ of_nexthops(struct nexthops *nexthops)
 static void
 link_read(struct nexthops_netlink *self, const struct nlmsghdr *message)
 {
-	const struct ifinfomsg *header = mnl_nlmsg_get_payload(message);
+	const struct ifinfomsg *header = netlink_header(message, sizeof(*header));
 	const struct nlattr *attributes[IFLA_MAX + 1];
 
 	/* Bridges report their ports' comings and goings under AF_BRIDGE. */
-	if (header->ifi_family != AF_UNSPEC || header->ifi_index != (int)self->nexthops.ifindex)
+	if (header == NULL || header->ifi_family != AF_UNSPEC ||
+		header->ifi_index != (int)self->nexthops.ifindex)
 		return;
 	if (message->nlmsg_type == RTM_DELLINK) {
 		self->present = false;
@@ -205,8 +207,10 @@ name_read(const struct nlmsghdr *message, void *context)
 {
 	const struct nlattr *attributes[IFLA_MAX + 1];
 	netlink_attributes(message, sizeof(struct ifinfomsg), attributes, IFLA_MAX);
-	if (message->nlmsg_type == RTM_NEWLINK && attributes[IFLA_IFNAME] != NULL)
-		strncpy(context, mnl_attr_get_str(attributes[IFLA_IFNAME]), IF_NAMESIZE - 1);
+	const struct nlattr *name = attributes[IFLA_IFNAME];
+	if (message->nlmsg_type == RTM_NEWLINK && name != NULL)
+		snprintf(context, IF_NAMESIZE, "%.*s", (int)mnl_attr_get_payload_len(name),
+			mnl_attr_get_str(name));
 	return MNL_CB_OK;
 }
 

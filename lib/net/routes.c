@@ -70,11 +70,12 @@ static int
 route_read(const struct nlmsghdr *message, void *context)
 {
 	struct route *route = context;
-	const struct rtmsg *header = mnl_nlmsg_get_payload(message);
+	const struct rtmsg *header = netlink_header(message, sizeof(*header));
 	const struct nlattr *attributes[RTA_MAX + 1];
 	const struct nlattr *metrics[RTAX_MAX + 1];
 
-	if (message->nlmsg_type != RTM_NEWROUTE)
+	if (message->nlmsg_type != RTM_NEWROUTE || header == NULL ||
+		header->rtm_family != netlink_family(&route->via))
 		return MNL_CB_OK;
 	netlink_attributes(message, sizeof(*header), attributes, RTA_MAX);
 	netlink_nested(attributes[RTA_METRICS], metrics, RTAX_MAX);

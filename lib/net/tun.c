@@ -261,10 +261,10 @@ static int
 route_match(const struct nlmsghdr *message, void *context)
 {
 	struct route_search *search = context;
-	const struct rtmsg *header = mnl_nlmsg_get_payload(message);
+	const struct rtmsg *header = netlink_header(message, sizeof(*header));
 	const struct nlattr *attributes[RTA_MAX + 1];
 
-	if (message->nlmsg_type != RTM_NEWROUTE)
+	if (message->nlmsg_type != RTM_NEWROUTE || header == NULL)
 		return MNL_CB_OK;
 	netlink_attributes(message, sizeof(*header), attributes, RTA_MAX);
 	struct address destination = netlink_address(attributes[RTA_DST], header->rtm_family);
