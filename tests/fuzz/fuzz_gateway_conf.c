@@ -2,6 +2,8 @@
  * Fuzz target: gateway.conf. What is taken must be a value of its option, from a line of the text.
  * Threads: one.
  */
+#include "demand.h"
+
 #include "gateway_conf.h"
 #include "say.h"
 
@@ -9,17 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
-
-static void
-demand(int good, const char *what)
-{
-	if (good)
-		return;
-	fprintf(stderr, "fuzz_gateway_conf: %s\n", what);
-	abort();
-}
 
 /* What is said is read, and thrown away. */
 static void

@@ -5,6 +5,8 @@
  *
  * The input: the private file, a line "%%", the public file; or the public one alone.
  */
+#include "demand.h"
+
 #include "config/tunnel_config.h"
 
 #include "base/secret.h"
@@ -18,17 +20,6 @@
 
 #define SEPARATOR "%%\n"
 #define GOOD_PRIVATE "[Interface]\nPrivateKey = yDPg5doavYH7fdD86nt+cOzSBL4znVZcrcrJwjY/Xmw=\n"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
-
-static void
-demand(int good, const char *what)
-{
-	if (good)
-		return;
-	fprintf(stderr, "fuzz_tunnel_config: %s\n", what);
-	abort();
-}
 
 /* In memory, where there is a place for it. */
 static const char *

@@ -5,23 +5,14 @@
  *
  * The input: a byte that chooses the pieces, then what the client sends.
  */
+#include "demand.h"
+
 #include "control/uapi_request.h"
 #include "control/uapi_set.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
-
-static void
-demand(int good, const char *what)
-{
-	if (good)
-		return;
-	fprintf(stderr, "fuzz_uapi: %s\n", what);
-	abort();
-}
 
 /* What has been seen, as one number (FNV-1a). */
 static void

@@ -67,6 +67,7 @@ struct pair_options {
 	uint16_t keepalive_s[PAIR_SITES_MAX];
 	uint32_t mtu; /* of the tunnel; 0: 1420 */
 	unsigned lanes; /* of each gateway; 0: 1. What tests send goes to the first one */
+	const char *aead; /* the backend; NULL: auto, which takes some time to choose */
 	const uint8_t *key_of_1; /* public key by which the others know site 1; NULL: its own */
 	unsigned extra_peers; /* of site 0: peer n has 10.1.n/256.n%256 inside, and no endpoint */
 };

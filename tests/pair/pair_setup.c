@@ -334,6 +334,7 @@ start_gateway(struct pair *pair, struct pair_site *site)
 				.pool = pair->pool,
 				.control_pool = pair->control_pool,
 				.lane_count = lanes,
+				.aead = pair->options.aead,
 				.clock = &site->clock.clock,
 				.log = &site->log,
 			},
