@@ -305,8 +305,8 @@ print_tunnel_head(const struct status_view *view, const json_t *tunnel, FILE *ou
 	const char *hash = text_of(tunnel, "hash");
 
 	fputc('\n', out);
-	status_text_wrap(out, view->width, 2,
-		"%s: %s, UDP port %.0f, MTU %.0f, public key %s%s%.12s", text_of(tunnel, "name"),
+	status_text_wrap(out, view->width, 2, "%s: %s, UDP port %.0f, MTU %.0f, public key %s%s%s",
+		text_of(tunnel, "name"),
 		json_array_size(addresses) > 0 ? json_string_value(json_array_get(addresses, 0))
 					       : "no address",
 		number_of(tunnel, "listen_port"), number_of(tunnel, "mtu"),

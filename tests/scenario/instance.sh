@@ -116,7 +116,7 @@ instance_start() {
 	case ${kind[$name]} in
 	guardlane)
 		guardlane_spawn "$name" "$@"
-		within 15 instance_answers "$name" >/dev/null
+		within 60 instance_answers "$name" >/dev/null
 		guardlane_addresses "$name"
 		;;
 	wireguard-go)

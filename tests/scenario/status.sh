@@ -74,6 +74,42 @@ drop_long_packets() {
 	EOF
 }
 
+# --watch on a terminal of its own: Ctrl-C is typed when it has drawn three times. Around it stands
+# how the terminal is set; the shell lets Ctrl-C pass, as an interactive one does.
+watch_on_terminal() {
+	local command
+	command="stty rows 40 columns 120; stty -g; trap : INT
+		'$guardlane' status --control '$(control)' --watch 1; echo; stty -g"
+	: >"$work/watched"
+	{ within 30 drawn 3 >/dev/null; printf '\003'; within 20 drawn_and_left >/dev/null; } |
+		instance_run a timeout 60 script -qfec "$command" "$work/watched" >/dev/null
+}
+
+# drawn COUNT: so many times from the upper left corner.
+drawn() {
+	[ "$(grep -ao $'\033\[Hguardlane' "$work/watched" | wc -l)" -ge "$1" ]
+}
+
+drawn_and_left() {
+	[ "$(settings_of_terminal | wc -l)" = 2 ]
+}
+
+settings_of_terminal() {
+	tr -d '\r' <"$work/watched" | grep -aEx '[0-9a-f]+(:[0-9a-f]+){10,}' || true
+}
+
+drew_over() {
+	cat -v "$work/watched"
+	drawn 3 && grep -aq 'in/s *out/s' "$work/watched"
+}
+
+# No mode of the terminal is turned on either, such as another screen or no cursor.
+terminal_as_before() {
+	cat -v "$work/watched"
+	drawn_and_left && [ "$(settings_of_terminal | uniq | wc -l)" = 1 ] &&
+		no grep -aq $'\033\[?' "$work/watched"
+}
+
 # What an operator may believe to protect the port.
 mention_port() {
 	ip netns exec "$(host_ns a)" nft -f - <<-EOF
@@ -135,6 +171,10 @@ mention_port
 fact "a firewall rule for the port, which does nothing, is" \
 	says "firewall mentions UDP port 4567 \(nft: inet host input\)"
 fact "no escape sequences go into a pipe" eval "! status | grep -q $'\\033'"
+
+watch_on_terminal
+fact "--watch draws over what it drew before, with rates" drew_over
+fact "Ctrl-C ends it, and leaves the terminal as it was" terminal_as_before
 
 drop_long_packets
 long_pings >/dev/null &
