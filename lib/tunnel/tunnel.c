@@ -164,6 +164,7 @@ tunnel_enter_peer(struct tunnel *tunnel, struct peer *peer)
 	/* A key that is there, or no room, would be a mistake of the caller's. */
 	if (key_table_insert(tunnel->keys, peer->remote.public_key, peer) != 0)
 		abort();
+	unknown_keys_forget(&tunnel->unknown_keys, peer->remote.public_key);
 	TAILQ_INSERT_TAIL(&tunnel->peers, peer, entry);
 	tunnel->peer_count++;
 	tunnel->peers_version++;

@@ -32,3 +32,14 @@ unknown_keys_note(struct unknown_keys *keys, const uint8_t public_key[KEY_LEN],
 	place->count++;
 	place->last_ns = now_ns;
 }
+
+void
+unknown_keys_forget(struct unknown_keys *keys, const uint8_t public_key[KEY_LEN])
+{
+	for (unsigned i = 0; i < UNKNOWN_KEYS_MAX; i++) {
+		struct unknown_key *entry = &keys->entries[i];
+
+		if (entry->count > 0 && memcmp(entry->public_key, public_key, KEY_LEN) == 0)
+			memset(entry, 0, sizeof(*entry));
+	}
+}

@@ -32,3 +32,6 @@ struct unknown_keys {
  */
 void unknown_keys_note(struct unknown_keys *keys, const uint8_t public_key[KEY_LEN],
 	const struct endpoint *source, uint64_t now_ns);
+
+/* unknown_keys_forget is told of a key that has become a peer's; it need not be in the table. */
+void unknown_keys_forget(struct unknown_keys *keys, const uint8_t public_key[KEY_LEN]);

@@ -379,6 +379,33 @@ a_key_that_has_changed(void **state)
 }
 
 static void
+a_key_that_becomes_known(void **state)
+{
+	struct pair *pair = pair_begin(&(const struct pair_options){.gateways = 1});
+	struct puppet puppet;
+	struct gl_status *status;
+
+	puppet_init(&puppet, pair, 1);
+	puppet_rekey(&puppet, 2);
+	puppet.endpoint.port = 5000;
+	initiate(&puppet);
+	pair_advance(pair, 50 * NS_IN_MS);
+	puppet_rekey(&puppet, 1);
+	initiate(&puppet);
+	memcpy(pair->sites[0].files.peers[0].public_key, puppet.identity.public_key, KEY_LEN);
+	assert_int_equal(pair_reconfigure(pair, 0, NULL), 0);
+	pair_settle(pair);
+	assert_fine(pair, 0);
+	status = status_of(pair, 0);
+	assert_int_equal(status->tunnels[0].unknown_key_count, 1);
+	assert_string_equal(status->tunnels[0].unknown_keys[0].source, "192.0.2.2:5000");
+	gl_status_destroy(status);
+	pair_dropped(pair, 0, DROP_HANDSHAKE_UNKNOWN_PEER, 2);
+	puppet_fini(&puppet);
+	pair_end(pair);
+}
+
+static void
 of_many_unknown_keys_the_last_sixteen_stay(void **state)
 {
 	struct pair *pair = pair_begin(&(const struct pair_options){.gateways = 1});
@@ -589,6 +616,7 @@ main(void)
 		cmocka_unit_test(replayed_initiations_are_no_clock),
 		cmocka_unit_test(preshared_keys_that_differ),
 		cmocka_unit_test(a_key_that_has_changed),
+		cmocka_unit_test(a_key_that_becomes_known),
 		cmocka_unit_test(of_many_unknown_keys_the_last_sixteen_stay),
 		cmocka_unit_test(another_key_of_ours),
 		cmocka_unit_test(handshakes_and_no_data),
