@@ -2,26 +2,32 @@
  * guardlane: WireGuard endpoints on DPDK lcores, as a library.
  *
  * The host application owns the process: it initialises EAL, makes the lcores, and handles signals.
- * This library never calls rte_eal_init, forks, pins threads, handles signals or uses the main
- * lcore. It starts threads of its own in gl_gateway_start() (handshakes, host devices, management),
- * with all signals blocked and the caller's affinity; and a detached one for each name of an
- * endpoint while it is looked up. Where name servers are silent that one may outlive
- * gl_gateway_destroy(), and then touches nothing of the gateway.
+ * This library never calls rte_eal_init, forks, pins threads, handles signals, exits or uses the
+ * main lcore. What is not a lane's work is done by threads that gl_gateway_start() makes, with all
+ * signals blocked and the caller's affinity, or by the host's own (gl_gateway_run()). Apart from
+ * these there is a detached thread for each name of an endpoint while it is looked up. Where name
+ * servers are silent that one may outlive gl_gateway_destroy(), and then touches nothing of the
+ * gateway.
  *
  * A gateway has one underlay port, one or more lanes and one or more tunnels. Life of a gateway:
  *
  *	rte_eal_init()
  *	gl_config_load()          the operator's two files, checked whole
- *	gl_gateway_create()       opens the underlay port
+ *	gl_gateway_create()       opens the underlay port, or takes the host's
  *	gl_gateway_add_tunnel()   once for each tunnel
- *	gl_gateway_start()
- *	gl_lane_run()             on an lcore for each lane; returns after gl_gateway_stop()
+ *	gl_gateway_start()        or gl_gateway_run() on threads of the host's
+ *	gl_lane_run()             on an lcore for each lane; returns after gl_gateway_stop();
+ *	                          or, where the lcore has a loop of its own, gl_lane_online(),
+ *	                          gl_lane_receive() and gl_lane_transmit(), gl_lane_offline()
  *	gl_gateway_stop()         from any thread
  *	gl_gateway_destroy()      when every lane has returned
  *
  * Unless a function says otherwise it may be called from any thread that is not a lane, by one
  * thread at a time. Functions that return int return 0 or a negative errno; what went wrong has
- * then been said, in one line that names the remedy, to the gateway's log or the report.
+ * then been said, in one line that names the remedy, to the gateway's log or the report. Pointers
+ * must not be NULL where NULL is not mentioned. Numbers are in host byte order; packets and MACs as
+ * they are on the wire. All that a struct of settings points to may go after the call, but for what
+ * says otherwise. Fields that are left zero have their defaults.
  */
 #pragma once
 
@@ -32,6 +38,10 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* A packet buffer of DPDK's (rte_mbuf.h), and a pool of them (rte_mempool.h). */
+struct rte_mbuf;
+struct rte_mempool;
 
 /* gl_version returns the version of the library as text, "0.1.0". */
 const char *gl_version(void);
@@ -128,6 +138,35 @@ int gl_dotenv_get(const char *path, const char *name, char *value, size_t size);
 
 struct gl_gateway;
 
+/*
+ * The underlay port of a host application that receives and transmits itself: the frames that its
+ * NIC brings go into gl_lane_receive(), and what is to go out comes by transmit().
+ */
+struct gl_underlay {
+	/*
+	 * transmit() is called by gl_lane_receive() and gl_lane_transmit() on the lane's thread,
+	 * with whole Ethernet frames, one segment each, checksums filled in. It is as
+	 * rte_eth_tx_burst(): of the frames the first n that it returns are its own, the rest stay
+	 * the lane's, which tries a few times and then drops them as "out_transmit_full". It must
+	 * not wait.
+	 */
+	uint16_t (*transmit)(
+		void *context, unsigned lane, struct rte_mbuf *frames[], uint16_t count);
+	void *context; /* must outlive the gateway */
+	uint8_t mac[6]; /* of the NIC */
+	uint16_t mtu; /* longest IP packet in bytes */
+	/*
+	 * The kernel's interface whose addresses, routes and neighbours it shares, and whether
+	 * the kernel's stack sees the same frames, as with net_af_packet: it is then kept from
+	 * answering them. Without an interface (NULL) the three below say it all for good.
+	 */
+	const char *interface;
+	bool seen_by_kernel;
+	const char *address; /* "198.51.100.4": our own, IPv4; or NULL */
+	const char *address6; /* likewise, IPv6 */
+	uint8_t next_hop[6]; /* the MAC by which all peers are reached */
+};
+
 struct gl_gateway_settings {
 	/*
 	 * "af_packet:IFACE" (any kernel interface) or "vdev:STRING" (what EAL's --vdev takes). For
@@ -136,11 +175,20 @@ struct gl_gateway_settings {
 	 */
 	const char *underlay;
 	const char *underlay_interface;
-	unsigned lane_count; /* 1 and up: also the queues of the underlay port */
+	const struct gl_underlay *host_underlay; /* instead of the two; or NULL */
+	unsigned lane_count; /* 1 to 64: also the queues of the underlay port */
 	bool busy; /* lanes never sleep, nor enter the kernel to wake others */
-	unsigned memory_mib; /* of EAL memory that packet buffers and rings may take */
+	/*
+	 * EAL memory that packet buffers and rings may take, in MiB. With a `pool` of the host's
+	 * the gateway makes none for the lanes: they receive into it from an underlay port of the
+	 * gateway's own, and send keepalives from it. It must outlive the gateway. Buffers go back
+	 * to it from threads that are no lcores, so make it with the ops "ring_mt_rts". Without
+	 * host devices memory_mib may then be 0: handshakes have 4 MiB in any case.
+	 */
+	unsigned memory_mib;
+	struct rte_mempool *pool; /* NULL: made, of that memory */
 	const char *aead; /* "auto" (NULL likewise), "ipsec-mb", "sodium" */
-	struct gl_log log;
+	struct gl_log log; /* its write() and context must outlive the gateway */
 };
 
 /* gl_gateway_create opens the underlay port and makes the lanes. Returns 0 and *gateway. */
@@ -158,9 +206,15 @@ struct gl_tunnel_settings {
 	/*
 	 * "tun:NAME": a TUN of that name, with a route to each of the peers' allowed-ips, but never
 	 * a default route nor one that covers an endpoint or overlaps a network of the underlay.
-	 * The name is also that of the UAPI socket, by which wg(8) finds the tunnel.
+	 * "none:NAME": no host device; a tunnel must then have a pipeline. The name, of up to 15
+	 * characters, is also that of the UAPI socket, by which wg(8) finds the tunnel.
 	 */
 	const char *host;
+	/*
+	 * Where inner packets go to and come from instead: "library": gl_lane_receive() gives and
+	 * gl_lane_transmit() takes them. NULL: the host device.
+	 */
+	const char *pipeline;
 	/*
 	 * The network namespace of that TUN: a NAME of ip-netns(8), or a path such as
 	 * /proc/PID/ns/net; NULL: the process's own. Needs CAP_SYS_ADMIN.
@@ -205,19 +259,113 @@ int gl_gateway_reconfigure(struct gl_gateway *gateway, const struct gl_tunnel_se
 	__attribute__((warn_unused_result));
 
 /*
- * gl_gateway_start starts the library's own threads; initiations go out to every peer with an
- * endpoint within a second, as soon as lanes run.
+ * gl_gateway_start starts the library's own threads, one for each duty; initiations go out to every
+ * peer with an endpoint within a second, as soon as lanes run.
  */
 int gl_gateway_start(struct gl_gateway *gateway) __attribute__((warn_unused_result));
 
-/* gl_gateway_stop has the lanes return and the library's threads end; waits for the latter. */
-void gl_gateway_stop(struct gl_gateway *gateway);
+/* What is to be done besides the lanes' work. */
+enum gl_duty {
+	GL_DUTY_MANAGEMENT, /* next hops, names, wg(8): sleeps but for these */
+	GL_DUTY_HANDSHAKES, /* handshakes, timers, what was freed: up to all of a CPU in a flood */
+	GL_DUTY_HOST, /* packets of the host devices: needed only if there are any */
+	GL_DUTY_COUNT
+};
 
 /*
- * gl_lane_run carries packets on the calling thread, a registered lcore, as lane `lane` (0 and up),
- * until gl_gateway_stop(). One thread for each lane.
+ * gl_gateway_run does a duty on the calling thread until gl_gateway_stop(), asleep where there is
+ * nothing to do. For a host that has its own way of making threads, in place of gl_gateway_start():
+ * a thread for each duty, each of them once, none of them a lane.
  */
+void gl_gateway_run(struct gl_gateway *gateway, enum gl_duty duty);
+
+/*
+ * gl_gateway_stop has lanes and duties return, and waits for the threads of gl_gateway_start(); any
+ * thread but those may call it. Lanes with a loop of their own are the host's to end.
+ */
+void gl_gateway_stop(struct gl_gateway *gateway);
+
+/* --- Lanes ----------------------------------------------------------------------------------- */
+
+/*
+ * A lane belongs to one thread at a time, a registered lcore: the functions of this section are
+ * called by that thread alone, with the lane's number, 0 to lane_count - 1. They never wait, never
+ * allocate but packet buffers, and enter the kernel only to wake a sleeping thread of the gateway,
+ * unless it is `busy`.
+ */
+
+/* gl_lane_run carries packets as the lane until gl_gateway_stop(); not with pipeline "library". */
 void gl_lane_run(struct gl_gateway *gateway, unsigned lane);
+
+/* Packets that one call of gl_lane_receive() takes off an underlay port of the gateway's own. */
+#define GL_BURST_MAX 64
+
+/*
+ * gl_lane_online and gl_lane_offline say when the lane begins and ends to look at what the gateway
+ * shares with it (RCU). Online before the first gl_lane_receive(), offline after the last one and
+ * around every wait: as long as a lane is online and does not call gl_lane_receive(), nothing that
+ * was removed can be freed. Lanes begin offline.
+ */
+void gl_lane_online(struct gl_gateway *gateway, unsigned lane);
+void gl_lane_offline(struct gl_gateway *gateway, unsigned lane);
+
+/*
+ * gl_lane_receive does one round of the lane: it takes encrypted frames, writes the inner packets
+ * in them, in order, to `packets`, which has room for `count`, and returns how many. It also sends
+ * what the gateway itself has to send, handshakes and keepalives and packets that waited for them,
+ * and serves the host devices of other tunnels: call it over and over, also when there is nothing.
+ *
+ * With a host_underlay, frames[0..*frame_count) are what the host's NIC has received, whole
+ * Ethernet frames, and become the lane's; `count` should be as large, as packets without room are
+ * dropped as "in_deliver_full". Those that are not for a tunnel are given back in
+ * frames[0..*frame_count): all but UDP to one of our addresses and listen ports. Those that are in
+ * several segments come back in one, or as they are if they do not fit. Handshake messages are
+ * freed by another thread, so what is said of gl_gateway_settings.pool holds for the NIC's, too.
+ *
+ * With an underlay port of the gateway's own, `frames` and `frame_count` are NULL, and up to
+ * GL_BURST_MAX frames come from the port, no more than `count`.
+ *
+ * The packets are the caller's: plain IP in one segment, its length that of the IP packet, headroom
+ * as the frame had it and at least 58 bytes more. Checksums are as the sender made them; they are
+ * authentic, and from an address that the peer may use. Who sent it is in gl_packet_origin().
+ */
+uint16_t gl_lane_receive(struct gl_gateway *gateway, unsigned lane, struct rte_mbuf *frames[],
+	uint16_t *frame_count, struct rte_mbuf *packets[], uint16_t count);
+
+/*
+ * gl_lane_transmit sends inner packets, plain IP, into a tunnel (its number: they count from 0 in
+ * the order of gl_gateway_add_tunnel()), each to the peer that its destination belongs to. As with
+ * rte_eth_tx_burst() the first n that it returns are the gateway's, the rest stay the caller's.
+ * It takes all of them, unless the tunnel has not the pipeline "library": then none. Whether they
+ * can be sent is another matter: what cannot is dropped, freed and counted under its reason.
+ *
+ * A packet must be in one segment that nobody else refers to, with 78 bytes of headroom and 31 of
+ * tailroom at least; else it is dropped as "out_segmented". Its pool is the host's; the buffer goes
+ * back to it from this thread or, if the packet waits for a handshake, a later call. Destinations
+ * that no peer has, and packets longer than the tunnel's MTU, are answered with ICMP, within a
+ * rate: the answer comes by the next gl_lane_receive(), from no peer.
+ */
+uint16_t gl_lane_transmit(struct gl_gateway *gateway, unsigned lane, unsigned tunnel,
+	struct rte_mbuf *packets[], uint16_t count);
+
+/* Where a packet of gl_lane_receive() comes from; in a dynamic field of its mbuf. */
+struct gl_origin {
+	uint32_t peer; /* gl_status_peer.number; 0: the gateway itself, an ICMP error */
+	uint32_t tunnel; /* its number */
+};
+
+/* gl_origin_offset returns where in struct rte_mbuf that field is; it stays there. Any thread. */
+size_t gl_origin_offset(const struct gl_gateway *gateway);
+
+/*
+ * gl_packet_origin returns the field of a packet that gl_lane_receive() gave, with what
+ * gl_origin_offset() has returned. Valid until the buffer is freed. Any thread.
+ */
+static inline const struct gl_origin *
+gl_packet_origin(const struct rte_mbuf *packet, size_t offset)
+{
+	return (const struct gl_origin *)(const void *)((const char *)packet + offset);
+}
 
 /* --- Status ---------------------------------------------------------------------------------- */
 
@@ -283,6 +431,7 @@ struct gl_status_ring {
 
 /* Bytes are those of messages: WireGuard's headers and tags included, outer headers not. */
 struct gl_status_peer {
+	uint32_t number; /* 1 and up, in its tunnel; a peer that comes later has a larger one */
 	char name[GL_NAME_MAX]; /* of the comment above its section, else its key, abbreviated */
 	char public_key[GL_KEY_TEXT_MAX];
 	const char *configured_endpoint; /* "HOST:PORT"; NULL: none */
@@ -340,7 +489,7 @@ struct gl_status_tunnel {
 	unsigned address_count;
 	uint32_t mtu; /* inner, bytes */
 	const struct gl_status_host *host; /* NULL without a host device */
-	const struct gl_status_inner *inner; /* one for each lane */
+	const struct gl_status_inner *inner; /* one for each lane; NULL: pipeline "library" */
 	const struct gl_status_peer *peers; /* in the order of the file */
 	unsigned peer_count;
 	const struct gl_status_unknown_key *unknown_keys; /* the last one first, 16 at most */
@@ -371,7 +520,7 @@ struct gl_status {
 	const uint64_t *drops; /* in all: each dropped packet or message once */
 	const struct gl_status_lane *lanes;
 	unsigned lane_count;
-	const struct gl_status_tunnel *tunnels;
+	const struct gl_status_tunnel *tunnels; /* by number */
 	unsigned tunnel_count;
 };
 

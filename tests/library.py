@@ -15,6 +15,7 @@ import sys
 import tempfile
 
 COMMENT = re.compile(r"/\*.*?\*/", re.S)
+INLINE = re.compile(r"^static inline.*?^}", re.S | re.M)
 NAME = re.compile(r"\bgl_\w+")
 LANGUAGES = {"c": ["gcc", "-std=c11"], "c++": ["g++", "-std=c++17"]}
 
@@ -25,8 +26,8 @@ def read(path):
 
 
 def declared(text):
-    """Functions, not the structs and enums of the same prefix."""
-    return set(re.findall(r"\b(gl_\w+)\(", COMMENT.sub("", text)))
+    """Functions that are in the library: neither structs and enums, nor what is inline."""
+    return set(re.findall(r"\b(gl_\w+)\(", INLINE.sub("", COMMENT.sub("", text))))
 
 
 def symbols(path, *options):

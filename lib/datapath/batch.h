@@ -26,12 +26,18 @@ struct packet {
 	uint8_t *data; /* in: message until in_open, then inner packet; out: inner, then message */
 	uint64_t counter; /* of the session */
 	struct tunnel *tunnel;
-	struct peer *peer; /* out: from out_peer on */
+	struct peer *peer; /* out: from out_peer on; in: from in_accept on */
 	uint32_t len; /* bytes at data */
 	uint32_t message_len; /* out: of the data message, from out_number on */
 	uint8_t tos; /* traffic class: in: received outer; out: outer to be sent */
 	uint8_t version; /* out: of the inner packet, 4 or 6; 0 for a keepalive */
 	struct outer outer; /* in */
+};
+
+/* Where an inner packet comes from, for those who take it from a port of their own. */
+struct origin {
+	uint32_t peer; /* its number; 0: no peer, we ourselves */
+	uint32_t tunnel; /* its number */
 };
 
 /* The packets of a batch that share a session. */

@@ -149,6 +149,7 @@ accept_run(struct lane *lane, struct batch *batch, const struct run *run, struct
 				batch_drop(lane, batch, (unsigned)i, run->peer, reason);
 				continue;
 			}
+			packet->peer = run->peer;
 		}
 		rx_packets++;
 		rx_bytes += message_len;

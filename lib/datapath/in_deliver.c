@@ -7,7 +7,7 @@
 
 /* Leaves in the buffer the inner packet alone: no outer headers, no padding, no tag. */
 static void
-trim(struct packet *packet)
+trim(const struct lane *lane, struct packet *packet)
 {
 	struct rte_mbuf *mbuf = packet->mbuf;
 
@@ -16,6 +16,8 @@ trim(struct packet *packet)
 	mbuf->pkt_len = packet->len;
 	mbuf->ol_flags = 0;
 	mbuf->packet_type = 0;
+	if (lane->origin_offset >= 0)
+		lane_write_origin(lane, mbuf, packet->tunnel, packet->peer->number);
 }
 
 static uint64_t
@@ -32,7 +34,7 @@ deliver_to(struct lane *lane, struct batch *batch, struct tunnel *tunnel, uint64
 
 		if (packet->tunnel != tunnel)
 			continue;
-		trim(packet);
+		trim(lane, packet);
 		mine |= UINT64_C(1) << i;
 		numbers[count] = (uint8_t)i;
 		mbufs[count++] = packet->mbuf;

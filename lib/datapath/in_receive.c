@@ -85,6 +85,13 @@ judge(struct lane *lane, uint64_t now_ns, struct rte_mbuf *mbuf, struct packet *
 	}
 }
 
+/* What is longer than a buffer is hardly ours; where others want what is not, it may be theirs. */
+static enum frame_verdict
+judge_segmented(const struct lane *lane)
+{
+	return lane->others != NULL ? FRAME_OTHER : FRAME_DROP;
+}
+
 static void
 hand_over(struct lane *lane, struct rte_mbuf *mbufs[], unsigned count)
 {
@@ -111,7 +118,7 @@ in_receive(struct lane *lane, struct batch *batch)
 
 	batch_begin(batch, clock_boot_ns(lane->settings.clock));
 	count = port_receive(
-		lane->settings.underlay, (uint16_t)lane->settings.id, mbufs, LANE_BURST);
+		lane->settings.underlay, (uint16_t)lane->settings.id, mbufs, lane->burst);
 	for (unsigned i = 0; i < count && i < PREFETCH_AHEAD; i++)
 		rte_prefetch0(rte_pktmbuf_mtod(mbufs[i], void *));
 	for (unsigned i = 0; i < count; i++) {
@@ -123,7 +130,7 @@ in_receive(struct lane *lane, struct batch *batch)
 		if (i + PREFETCH_AHEAD < count)
 			rte_prefetch0(rte_pktmbuf_mtod(mbufs[i + PREFETCH_AHEAD], void *));
 		switch (contiguous(mbuf) ? judge(lane, batch->now_ns, mbuf, packet, &reason)
-					 : FRAME_DROP) {
+					 : judge_segmented(lane)) {
 		case FRAME_DATA:
 			batch_add(batch, mbuf);
 			continue;
@@ -132,7 +139,10 @@ in_receive(struct lane *lane, struct batch *batch)
 			continue;
 		case FRAME_OTHER:
 			lane->rx_other++;
-			break;
+			if (lane->others == NULL)
+				break;
+			lane->others[lane->other_count++] = mbuf;
+			continue;
 		case FRAME_DROP:
 			lane_count_drop(lane, NULL, reason);
 			break;

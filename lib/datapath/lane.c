@@ -18,7 +18,12 @@
 void
 lane_init(struct lane *lane, const struct lane_settings *settings)
 {
-	*lane = (struct lane){.settings = *settings, .icmp_tokens = LANE_ICMP_BURST};
+	*lane = (struct lane){
+		.settings = *settings,
+		.burst = LANE_BURST,
+		.origin_offset = -1,
+		.icmp_tokens = LANE_ICMP_BURST,
+	};
 }
 
 /*
@@ -109,14 +114,20 @@ wake_others(struct lane *lane)
 				bell_ring(lane->directory->tunnels[i]->inner_bell);
 }
 
+static void
+begin(struct lane *lane)
+{
+	lane->wake_control = false;
+	lane->wake_inner = false;
+	lane->directory = atomic_load_explicit(lane->settings.directory, memory_order_acquire);
+}
+
 unsigned
 lane_round(struct lane *lane)
 {
 	unsigned work;
 
-	lane->wake_control = false;
-	lane->wake_inner = false;
-	lane->directory = atomic_load_explicit(lane->settings.directory, memory_order_acquire);
+	begin(lane);
 	work = lane_in(lane);
 	for (unsigned i = 0; i < lane->directory->tunnel_count; i++)
 		work += lane_out(lane, lane->directory->tunnels[i]);
@@ -128,6 +139,17 @@ lane_round(struct lane *lane)
 	lane->busy_rounds += work > 0;
 	reclaim_quiescent(lane->settings.reclaim, lane->settings.id);
 	return work;
+}
+
+void
+lane_send(struct lane *lane, struct tunnel *tunnel)
+{
+	unsigned count;
+
+	begin(lane);
+	while ((count = lane_out(lane, tunnel)) > 0)
+		lane->work += count;
+	wake_others(lane);
 }
 
 /* What a bell is rung for; the underlay port has nothing to ring with, and is looked at by naps. */

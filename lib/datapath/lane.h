@@ -15,6 +15,7 @@
 #include "tunnel/rings.h"
 #include "tunnel/sources.h"
 
+#include <rte_mbuf_dyn.h>
 #include <rte_mempool.h>
 #include <rte_prefetch.h>
 
@@ -48,6 +49,11 @@ struct lane {
 	struct lane_settings settings;
 	const struct directory *directory; /* of this round */
 	unsigned staged_count;
+	/* The caller of lane_round sets these, before it. */
+	uint16_t burst; /* frames to be received in a round; 1 to LANE_BURST */
+	int origin_offset; /* of the field for struct origin in inner packets' mbufs; < 0: none */
+	struct rte_mbuf **others; /* room for frames that are not for us; NULL: they are freed */
+	uint16_t other_count; /* how many have been put there */
 	bool wake_control; /* something was put into rings->handshakes or rings->raised */
 	bool wake_inner; /* something was put into an inner port */
 	unsigned icmp_tokens;
@@ -88,6 +94,12 @@ unsigned lane_out(struct lane *lane, struct tunnel *tunnel);
  */
 unsigned lane_round(struct lane *lane);
 
+/*
+ * lane_send carries packets out that wait at the tunnel's inner port, between two rounds, until
+ * there are none. The lane must be online.
+ */
+void lane_send(struct lane *lane, struct tunnel *tunnel);
+
 /* lane_run rounds until *stop, from the calling thread, sleeping when idle unless busy. */
 void lane_run(struct lane *lane, const _Atomic bool *stop);
 
@@ -98,6 +110,17 @@ lane_count_drop(struct lane *lane, struct peer *peer, enum drop_reason reason)
 	lane->drops[reason]++;
 	if (peer != NULL)
 		peer->lanes[lane->settings.id].drops[reason]++;
+}
+
+/* lane_write_origin writes where an inner packet comes from into its mbuf's field. */
+static inline void
+lane_write_origin(const struct lane *lane, struct rte_mbuf *mbuf, const struct tunnel *tunnel,
+	uint32_t peer_number)
+{
+	*RTE_MBUF_DYNFIELD(mbuf, lane->origin_offset, struct origin *) = (struct origin){
+		.peer = peer_number,
+		.tunnel = tunnel->number,
+	};
 }
 
 /* lane_want_session asks the handshake thread for a session of the peer, if that makes sense. */

@@ -49,6 +49,8 @@ answer(struct lane *lane, struct packet *packet, enum icmp_error error)
 	mbuf->data_off = (uint16_t)(packet->data - header_len - (uint8_t *)mbuf->buf_addr);
 	mbuf->data_len = (uint16_t)len;
 	mbuf->pkt_len = (uint32_t)len;
+	if (lane->origin_offset >= 0)
+		lane_write_origin(lane, mbuf, packet->tunnel, 0);
 	return port_transmit(packet->tunnel->inner, (uint16_t)lane->settings.id, &mbuf, 1) == 1;
 }
 

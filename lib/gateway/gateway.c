@@ -8,7 +8,9 @@
 #include "control/rounds.h"
 #include "crypto/x25519.h"
 #include "gateway/reconfigure.h"
+#include "net/port_caller.h"
 
+#include <rte_errno.h>
 #include <rte_malloc.h>
 
 #include <errno.h>
@@ -194,6 +196,7 @@ gateway_destroy(struct gateway *gateway)
 		port_close(gateway->tunnels[i].inner_end);
 		host_routes_fini(&gateway->tunnels[i].routes);
 	}
+	port_close(gateway->caller);
 	rings_fini(&gateway->rings);
 	nexthops_destroy(gateway->settings.nexthops);
 	hold_destroy(gateway->settings.hold);
@@ -214,12 +217,43 @@ open_host_device(struct gateway *gateway, const struct gateway_tunnel_settings *
 	return error;
 }
 
+/*
+ * The inner port of who calls the lanes, one for all tunnels. From the first on, packets say where
+ * they come from.
+ */
+static int
+open_caller(struct gateway *gateway, const struct gateway_tunnel_settings *settings)
+{
+	static const struct rte_mbuf_dynfield field = {
+		.name = "guardlane_dynfield_origin",
+		.size = sizeof(struct origin),
+		.align = _Alignof(struct origin),
+	};
+	int offset;
+
+	if (gateway->caller != NULL)
+		return 0;
+	offset = rte_mbuf_dynfield_register(&field);
+	if (offset < 0) {
+		log_error(gateway->settings.log,
+			"%s: no room in mbufs for where a packet comes from (%zu bytes): %s; too "
+			"many dynamic fields are registered",
+			settings->name, field.size, rte_strerror(rte_errno));
+		return -rte_errno;
+	}
+	for (unsigned i = 0; i < gateway->settings.lane_count; i++)
+		gateway->lanes[i].lane->origin_offset = offset;
+	return port_caller_create(
+		"caller", (uint16_t)gateway->settings.lane_count, NULL, NULL, &gateway->caller);
+}
+
 static struct tunnel *
 make_tunnel(struct gateway *gateway, const struct gateway_tunnel_settings *settings, uint32_t mtu,
 	struct port *inner)
 {
 	struct tunnel *tunnel = tunnel_create(&(const struct tunnel_settings){
 		.name = settings->name,
+		.number = gateway->control.tunnel_count,
 		.listen_port = settings->listen_port,
 		.private_key = settings->config->private_key,
 		.addresses = settings->addresses,
@@ -247,6 +281,12 @@ check_room(const struct gateway *gateway, const struct gateway_tunnel_settings *
 {
 	const struct control *control = &gateway->control;
 
+	if (settings->host_device && gateway->settings.host_pool == NULL) {
+		log_error(gateway->settings.log,
+			"%s: there is no memory for the host device's packets; give the gateway some",
+			settings->name);
+		return -ENOMEM;
+	}
 	for (unsigned i = 0; i < control->tunnel_count; i++) {
 		if (control->tunnels[i]->listen_port != settings->listen_port)
 			continue;
@@ -268,9 +308,15 @@ open_inner(struct gateway *gateway, const struct gateway_tunnel_settings *settin
 	struct gateway_tunnel *added)
 {
 	struct port *ends[2];
-	int error = port_memory_pair(
-		settings->name, (uint16_t)gateway->settings.lane_count, INNER_DEPTH, false, ends);
+	int error;
 
+	if (settings->caller) {
+		*added = (struct gateway_tunnel){.inner = NULL};
+		gateway->tunnel_count++;
+		return open_caller(gateway, settings);
+	}
+	error = port_memory_pair(
+		settings->name, (uint16_t)gateway->settings.lane_count, INNER_DEPTH, false, ends);
 	if (error != 0) {
 		log_error(gateway->settings.log, "%s: no memory for the host's packets",
 			settings->name);
@@ -293,7 +339,8 @@ static int
 open_tunnel(struct gateway *gateway, const struct gateway_tunnel_settings *settings, uint32_t mtu,
 	struct gateway_tunnel *added)
 {
-	struct tunnel *tunnel = make_tunnel(gateway, settings, mtu, added->inner);
+	struct port *inner = added->inner != NULL ? added->inner : gateway->caller;
+	struct tunnel *tunnel = make_tunnel(gateway, settings, mtu, inner);
 	int error;
 
 	if (tunnel == NULL)
@@ -334,7 +381,7 @@ gateway_add_tunnel(struct gateway *gateway, const struct gateway_tunnel_settings
 		error = gateway_fill_tunnel(gateway, added->tunnel, settings);
 	if (error != 0)
 		return error;
-	if (!settings->host_device)
+	if (!settings->host_device && !settings->caller)
 		*inner_end = added->inner_end;
 	return management_add_tunnel(gateway->management,
 		&(const struct management_tunnel){
@@ -345,49 +392,56 @@ gateway_add_tunnel(struct gateway *gateway, const struct gateway_tunnel_settings
 		});
 }
 
-static void *
-run_handshake(void *argument)
+void
+gateway_run(struct gateway *gateway, enum gateway_duty duty)
 {
-	struct gateway *gateway = argument;
-
-	pthread_setname_np(pthread_self(), "gl-handshake");
-	rounds_run(&gateway->control, &gateway->stop);
-	return NULL;
+	switch (duty) {
+	case GATEWAY_MANAGEMENT:
+		management_run(gateway->management);
+		break;
+	case GATEWAY_HANDSHAKES:
+		/* The ways to the peers, so that the first initiations have one. */
+		management_refresh(gateway->management);
+		rounds_run(&gateway->control, &gateway->stop);
+		break;
+	case GATEWAY_HOST:
+		host_run(&gateway->host, &gateway->stop);
+		break;
+	case GATEWAY_DUTY_COUNT:
+		break;
+	}
 }
 
 static void *
-run_host(void *argument)
+thread_main(void *argument)
 {
-	struct gateway *gateway = argument;
+	static const char *const names[] = {
+		[GATEWAY_MANAGEMENT] = "gl-management",
+		[GATEWAY_HANDSHAKES] = "gl-handshake",
+		[GATEWAY_HOST] = "gl-host",
+	};
+	const struct gateway_thread *thread = argument;
 
-	pthread_setname_np(pthread_self(), "gl-host");
-	host_run(&gateway->host, &gateway->stop);
-	return NULL;
-}
-
-static void *
-run_management(void *argument)
-{
-	struct gateway *gateway = argument;
-
-	pthread_setname_np(pthread_self(), "gl-management");
-	management_run(gateway->management);
+	pthread_setname_np(pthread_self(), names[thread->duty]);
+	gateway_run(thread->gateway, thread->duty);
 	return NULL;
 }
 
 int
 gateway_start(struct gateway *gateway)
 {
-	void *(*const bodies[])(void *) = {run_handshake, run_host, run_management};
 	sigset_t all;
 	sigset_t before;
 	int error = 0;
 
-	management_refresh(gateway->management);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	for (unsigned i = 0; i < RTE_DIM(bodies) && error == 0; i++) {
-		error = -pthread_create(&gateway->threads[i], NULL, bodies[i], gateway);
+	for (unsigned i = 0; i < GATEWAY_DUTY_COUNT && error == 0; i++) {
+		struct gateway_thread *thread = &gateway->threads[i];
+
+		thread->gateway = gateway;
+		thread->duty = (enum gateway_duty)i;
+		error = -pthread_create(&thread->id, NULL, thread_main, thread);
 		if (error == 0)
 			gateway->thread_count++;
 	}
@@ -401,7 +455,7 @@ void
 gateway_stop(struct gateway *gateway)
 {
 	atomic_store(&gateway->stop, true);
-	if (gateway->thread_count == 0)
+	if (gateway->management == NULL)
 		return;
 	management_stop(gateway->management);
 	bell_ring(&gateway->rings.bell);
@@ -409,7 +463,7 @@ gateway_stop(struct gateway *gateway)
 	for (unsigned i = 0; i < gateway->rings.lane_count; i++)
 		bell_ring(&gateway->rings.lanes[i].bell);
 	while (gateway->thread_count > 0)
-		pthread_join(gateway->threads[--gateway->thread_count], NULL);
+		pthread_join(gateway->threads[--gateway->thread_count].id, NULL);
 }
 
 void

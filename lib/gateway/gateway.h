@@ -48,6 +48,7 @@ struct gateway_tunnel_settings {
 	uint16_t peer_port; /* 0: as configured */
 	const char *netns; /* the network namespace of the TUN, as tun_open has it; or NULL */
 	bool host_device; /* a TUN of that name; else *inner_end is the inner side's */
+	bool caller; /* instead of both: who calls the lanes gives and takes inner packets */
 	bool uapi; /* a UAPI socket of that name */
 };
 
@@ -59,10 +60,19 @@ struct gateway_lane {
 /* What a tunnel has outside of itself. */
 struct gateway_tunnel {
 	struct tunnel *tunnel;
-	struct port *inner; /* the lanes' end */
+	struct port *inner; /* the lanes' end; NULL: the gateway's `caller` */
 	struct port *inner_end; /* the other one, if the caller has it; else NULL */
 	struct host_device *device; /* NULL: there is none */
 	struct host_routes routes; /* to the device */
+};
+
+/* What the threads of the control side do. */
+enum gateway_duty { GATEWAY_MANAGEMENT, GATEWAY_HANDSHAKES, GATEWAY_HOST, GATEWAY_DUTY_COUNT };
+
+struct gateway_thread {
+	struct gateway *gateway;
+	enum gateway_duty duty;
+	pthread_t id;
 };
 
 struct gateway {
@@ -76,7 +86,9 @@ struct gateway {
 	struct gateway_lane lanes[GATEWAY_LANES_MAX];
 	struct gateway_tunnel tunnels[DIRECTORY_TUNNELS_MAX];
 	unsigned tunnel_count;
-	pthread_t threads[3];
+	struct port
+		*caller; /* the inner port of all tunnels that have none of their own; or NULL */
+	struct gateway_thread threads[GATEWAY_DUTY_COUNT];
 	unsigned thread_count;
 	_Atomic bool stop;
 };
@@ -94,8 +106,12 @@ void gateway_destroy(struct gateway *gateway);
 int gateway_add_tunnel(struct gateway *gateway, const struct gateway_tunnel_settings *settings,
 	struct port **inner_end) __attribute__((warn_unused_result));
 
-/* gateway_start, gateway_stop: the threads of the control side. */
+/*
+ * gateway_start, gateway_stop: the threads of the control side, one for each duty. gateway_run does
+ * a duty on the calling thread until gateway_stop().
+ */
 int gateway_start(struct gateway *gateway) __attribute__((warn_unused_result));
+void gateway_run(struct gateway *gateway, enum gateway_duty duty);
 void gateway_stop(struct gateway *gateway);
 
 /* gateway_lane_run runs a lane on the calling thread until gateway_stop(). */

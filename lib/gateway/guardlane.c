@@ -19,6 +19,8 @@
 /* Buffers: room for a frame of the underlay, more where its MTU asks for it. */
 #define BUFFER_ROOM_MIN 2048
 #define BUFFER_CACHE 256
+/* Of a frame, what is not its IP packet: Ethernet, and a VLAN. */
+#define FRAME_OVERHEAD 18
 /*
  * Handshakes have buffers of their own, as many as may wait for a lane and some, so that no amount
  * of other traffic keeps them from being sent. Of the rest a part is for packets from the TUNs.
@@ -72,17 +74,19 @@ library_log(const struct gl_log *sink)
 	};
 }
 
+_Static_assert((int)GL_DUTY_MANAGEMENT == (int)GATEWAY_MANAGEMENT &&
+		(int)GL_DUTY_HANDSHAKES == (int)GATEWAY_HANDSHAKES &&
+		(int)GL_DUTY_HOST == (int)GATEWAY_HOST,
+	"duties are the same inside and outside");
+
 /* What the underlay setting means. */
 struct underlay {
-	enum { UNDERLAY_AF_PACKET, UNDERLAY_VDEV } kind;
+	enum { UNDERLAY_AF_PACKET, UNDERLAY_VDEV, UNDERLAY_HOST } kind;
 	const char *device; /* of a vdev, with its arguments */
 	char iface[16]; /* the kernel's interface that it is, or shares addresses with */
 	/* The kernel's stack sees the same packets, and must be kept from answering them. */
 	bool held;
-	/* Opened in this order, and taken over by the gateway. */
-	struct hold *hold;
-	struct port *port;
-	struct nexthops *nexthops;
+	struct library_underlay opened;
 };
 
 /* The `len` bytes at `name` name the kernel's interface. Cut off, they would name another one. */
@@ -108,6 +112,10 @@ parse_underlay(const struct gl_gateway_settings *settings, const struct log *log
 	const char *iface = settings->underlay_interface;
 
 	*underlay = (struct underlay){.kind = UNDERLAY_AF_PACKET, .held = true};
+	if (settings->host_underlay != NULL) {
+		underlay->kind = UNDERLAY_HOST;
+		return 0;
+	}
 	if (strncmp(text, "af_packet:", 10) == 0)
 		return set_iface(underlay, text + 10, strlen(text + 10), log);
 	if (strncmp(text, "vdev:", 5) != 0) {
@@ -146,33 +154,65 @@ make_pool(const struct gl_gateway *gateway, const char *what, unsigned count, un
 		(uint16_t)(RTE_PKTMBUF_HEADROOM + room), (int)rte_socket_id(), "ring_mt_rts");
 }
 
-static int
-make_pools(struct gl_gateway *gateway, unsigned memory_mib, unsigned room)
-{
-	const size_t buffer_len =
-		RTE_PKTMBUF_HEADROOM + room + sizeof(struct rte_mbuf) + RTE_CACHE_LINE_SIZE * 2;
-	const size_t least = CONTROL_BUFFERS + LANE_BUFFERS_MIN * HOST_SHARE / (HOST_SHARE - 1);
-	size_t count = (size_t)memory_mib * 1024 * 1024 / 100 * BUFFERS_PERCENT / buffer_len;
-	size_t host_count;
+/* How many buffers there are to be for the lanes and for the host thread. */
+struct pool_sizes {
+	size_t lanes; /* 0: the pool is the host application's */
+	size_t host; /* 0: there are none, and no host device */
+};
 
+static int
+divide_memory(const struct gl_gateway *gateway, const struct gl_gateway_settings *settings,
+	size_t buffer_len, struct pool_sizes *sizes)
+{
+	const size_t lanes_min =
+		settings->pool != NULL ? 0 : LANE_BUFFERS_MIN * HOST_SHARE / (HOST_SHARE - 1);
+	const size_t least = CONTROL_BUFFERS + lanes_min;
+	const size_t room = (size_t)settings->memory_mib * 1024 * 1024;
+	size_t count = room / 100 * BUFFERS_PERCENT / buffer_len;
+
+	*sizes = (struct pool_sizes){.lanes = 0};
+	/* Handshakes have theirs in any case. */
+	if (settings->pool != NULL && settings->memory_mib == 0)
+		return 0;
 	if (count < least) {
 		log_error(&gateway->log,
 			"%u MiB of memory are too little for packet buffers of %zu bytes; give %zu "
 			"by --memory",
-			memory_mib, buffer_len,
+			settings->memory_mib, buffer_len,
 			(least * buffer_len * 100 / BUFFERS_PERCENT >> 20) + 1);
 		return -ENOMEM;
 	}
 	count -= CONTROL_BUFFERS;
-	host_count = RTE_MIN(count / HOST_SHARE, (size_t)HOST_BUFFERS_MAX);
-	count = RTE_MIN(count - host_count, (size_t)LANE_BUFFERS_MAX);
-	gateway->pool = make_pool(gateway, "lanes", (unsigned)count, BUFFER_CACHE, room);
-	gateway->host_pool = make_pool(gateway, "host", (unsigned)host_count, 0, room);
+	sizes->host = settings->pool != NULL ? count : count / HOST_SHARE;
+	sizes->host = RTE_MIN(sizes->host, (size_t)HOST_BUFFERS_MAX);
+	if (settings->pool == NULL)
+		sizes->lanes = RTE_MIN(count - sizes->host, (size_t)LANE_BUFFERS_MAX);
+	return 0;
+}
+
+static int
+make_pools(struct gl_gateway *gateway, const struct gl_gateway_settings *settings, unsigned room)
+{
+	const size_t buffer_len =
+		RTE_PKTMBUF_HEADROOM + room + sizeof(struct rte_mbuf) + RTE_CACHE_LINE_SIZE * 2;
+	struct pool_sizes sizes;
+	int error = divide_memory(gateway, settings, buffer_len, &sizes);
+
+	if (error != 0)
+		return error;
+	gateway->pool = settings->pool;
+	gateway->pool_is_hosts = settings->pool != NULL;
 	gateway->control_pool = make_pool(gateway, "control", CONTROL_BUFFERS, 0, room);
-	if (gateway->pool != NULL && gateway->host_pool != NULL && gateway->control_pool != NULL)
+	if (!gateway->pool_is_hosts)
+		gateway->pool =
+			make_pool(gateway, "lanes", (unsigned)sizes.lanes, BUFFER_CACHE, room);
+	if (sizes.host > 0)
+		gateway->host_pool = make_pool(gateway, "host", (unsigned)sizes.host, 0, room);
+	if (gateway->pool != NULL && gateway->control_pool != NULL &&
+		(gateway->host_pool != NULL || sizes.host == 0))
 		return 0;
 	log_error(&gateway->log, "no memory for %zu packet buffers: %s; give more by --memory",
-		count + host_count + CONTROL_BUFFERS, rte_strerror(rte_errno));
+		sizes.lanes + sizes.host + CONTROL_BUFFERS, rte_strerror(rte_errno));
 	return -ENOMEM;
 }
 
@@ -187,22 +227,26 @@ open_underlay(struct gl_gateway *gateway, const struct gl_gateway_settings *sett
 
 	if (underlay->kind == UNDERLAY_AF_PACKET)
 		error = port_af_packet_room(underlay->iface, &gateway->log, &room);
+	if (underlay->kind == UNDERLAY_HOST)
+		room = settings->host_underlay->mtu + FRAME_OVERHEAD;
 	if (error == 0)
-		error = make_pools(
-			gateway, settings->memory_mib, RTE_MAX(room, (unsigned)BUFFER_ROOM_MIN));
+		error = make_pools(gateway, settings, RTE_MAX(room, (unsigned)BUFFER_ROOM_MIN));
+	if (error == 0 && underlay->kind == UNDERLAY_HOST)
+		return library_host_underlay(settings->host_underlay, settings->lane_count,
+			&gateway->log, &underlay->opened);
 	if (error == 0 && underlay->held)
-		error = hold_create(underlay->iface, &gateway->log, &underlay->hold);
+		error = hold_create(underlay->iface, &gateway->log, &underlay->opened.hold);
 	if (error != 0)
 		return error;
 	if (underlay->kind == UNDERLAY_AF_PACKET)
-		error = port_af_packet_open(
-			underlay->iface, queues, gateway->pool, &gateway->log, &underlay->port);
+		error = port_af_packet_open(underlay->iface, queues, gateway->pool, &gateway->log,
+			&underlay->opened.port);
 	else
-		error = port_vdev_open(
-			underlay->device, queues, gateway->pool, &gateway->log, &underlay->port);
+		error = port_vdev_open(underlay->device, queues, gateway->pool, &gateway->log,
+			&underlay->opened.port);
 	if (error != 0)
 		return error;
-	return nexthops_netlink_create(underlay->iface, &gateway->log, &underlay->nexthops);
+	return nexthops_netlink_create(underlay->iface, &gateway->log, &underlay->opened.nexthops);
 }
 
 int
@@ -223,16 +267,16 @@ gl_gateway_create(const struct gl_gateway_settings *settings, struct gl_gateway 
 	if (error == 0)
 		error = open_underlay(created, settings, &underlay);
 	if (error != 0) {
-		port_close(underlay.port);
-		hold_destroy(underlay.hold);
+		port_close(underlay.opened.port);
+		hold_destroy(underlay.opened.hold);
 		gl_gateway_destroy(created);
 		return error;
 	}
 	error = gateway_create(
 		&(const struct gateway_settings){
-			.underlay = underlay.port,
-			.nexthops = underlay.nexthops,
-			.hold = underlay.hold,
+			.underlay = underlay.opened.port,
+			.nexthops = underlay.opened.nexthops,
+			.hold = underlay.opened.hold,
 			.pool = created->pool,
 			.control_pool = created->control_pool,
 			.host_pool = created->host_pool,
@@ -257,10 +301,49 @@ gl_gateway_destroy(struct gl_gateway *gateway)
 	if (gateway == NULL)
 		return;
 	gateway_destroy(gateway->gateway);
-	rte_mempool_free(gateway->pool);
+	if (!gateway->pool_is_hosts)
+		rte_mempool_free(gateway->pool);
 	rte_mempool_free(gateway->host_pool);
 	rte_mempool_free(gateway->control_pool);
 	free(gateway);
+}
+
+/* "tun:NAME" or "none:NAME", and the pipeline, if it is there. */
+static int
+parse_inner_side(const struct gl_tunnel_settings *settings, const struct log *log,
+	struct gateway_tunnel_settings *inner)
+{
+	const bool device = strncmp(settings->host, "tun:", 4) == 0;
+	const size_t prefix_len = device ? 4 : 5;
+	const char *name;
+
+	if (!device && strncmp(settings->host, "none:", 5) != 0)
+		goto malformed;
+	name = settings->host + prefix_len;
+	if (name[0] == '\0' || strlen(name) >= TUNNEL_NAME_MAX)
+		goto malformed;
+	inner->name = name;
+	inner->host_device = device;
+	if (settings->pipeline == NULL && device)
+		return 0;
+	if (settings->pipeline == NULL || strcmp(settings->pipeline, "library") != 0) {
+		log_error(log, "%s: the pipeline %s is not of a known kind; give \"library\"", name,
+			settings->pipeline == NULL ? "none" : settings->pipeline);
+		return -EINVAL;
+	}
+	if (device) {
+		log_error(log, "%s: a tunnel with a pipeline has no host device yet; give none:%s",
+			name, name);
+		return -ENOTSUP;
+	}
+	inner->caller = true;
+	return 0;
+malformed:
+	log_error(log,
+		"host device \"%s\" is neither of the form tun:NAME nor none:NAME, with a name of "
+		"1 to %u characters",
+		settings->host, TUNNEL_NAME_MAX - 1);
+	return -EINVAL;
 }
 
 int
@@ -269,28 +352,21 @@ library_tunnel(const struct gl_tunnel_settings *settings, const struct log *log,
 {
 	const struct tunnel_config *config = settings->config->config;
 
-	if (strncmp(settings->host, "tun:", 4) != 0 || settings->host[4] == '\0' ||
-		strlen(settings->host + 4) >= TUNNEL_NAME_MAX) {
-		log_error(log, "host device \"%s\" is not of the form tun:NAME", settings->host);
-		return -EINVAL;
-	}
 	if (library_vpn_address(settings->vpn_address, address) != 0) {
 		log_error(log, "VPN address \"%s\" is not an IP address", settings->vpn_address);
 		return -EINVAL;
 	}
 	*inner = (struct gateway_tunnel_settings){
 		.config = config,
-		.name = settings->host + 4,
 		.listen_port =
 			settings->listen_port != 0 ? settings->listen_port : config->listen_port,
 		.peer_port = settings->peer_port,
 		.addresses = address,
 		.address_count = 1,
-		.host_device = true,
 		.netns = settings->netns,
 		.uapi = true,
 	};
-	return 0;
+	return parse_inner_side(settings, log, inner);
 }
 
 int
@@ -310,13 +386,13 @@ gl_gateway_start(struct gl_gateway *gateway)
 }
 
 void
-gl_gateway_stop(struct gl_gateway *gateway)
+gl_gateway_run(struct gl_gateway *gateway, enum gl_duty duty)
 {
-	gateway_stop(gateway->gateway);
+	gateway_run(gateway->gateway, (enum gateway_duty)duty);
 }
 
 void
-gl_lane_run(struct gl_gateway *gateway, unsigned lane)
+gl_gateway_stop(struct gl_gateway *gateway)
 {
-	gateway_lane_run(gateway->gateway, lane);
+	gateway_stop(gateway->gateway);
 }

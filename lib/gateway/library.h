@@ -18,9 +18,25 @@ struct gl_gateway {
 	struct gl_log sink;
 	struct log log; /* over `sink` */
 	struct rte_mempool *pool;
+	bool pool_is_hosts;
 	struct rte_mempool *host_pool;
 	struct rte_mempool *control_pool;
 };
+
+/* What an underlay is, opened in this order, and taken over by the gateway. */
+struct library_underlay {
+	struct hold *hold; /* NULL: the kernel's stack need not be kept from answering */
+	struct port *port;
+	struct nexthops *nexthops;
+};
+
+/*
+ * library_host_underlay fills *underlay for a host application that receives and transmits itself.
+ * Returns 0, or a negative errno said to `log`; what has been opened till then is the caller's.
+ */
+int library_host_underlay(const struct gl_underlay *settings, unsigned lane_count,
+	const struct log *log, struct library_underlay *underlay)
+	__attribute__((warn_unused_result));
 
 /* library_log returns a log that writes to the caller's sink, which must outlive it. */
 struct log library_log(const struct gl_log *sink);

@@ -33,6 +33,7 @@ copy_peer(struct peer *peer, uint64_t now_ns, struct snapshot_peer *copy)
 		.initiations_sent = peer->initiations_sent,
 		.signs = peer->signs,
 	};
+	copy->number = peer->number;
 	memcpy(copy->public_key, peer->remote.public_key, KEY_LEN);
 	memcpy(copy->name, peer->name, sizeof(copy->name));
 	peer_totals_read(peer, &copy->totals);

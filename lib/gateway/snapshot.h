@@ -8,6 +8,7 @@
 #include "gateway/gateway.h"
 
 struct snapshot_peer {
+	uint32_t number;
 	uint8_t public_key[KEY_LEN];
 	char name[PEER_NAME_MAX];
 	char *configured_endpoint; /* NULL: none */

@@ -171,6 +171,7 @@ fill_peer(struct owned_status *owned, const struct snapshot *snapshot,
 	struct diagnosis diagnosis;
 	char key[KEY_BASE64_LEN + 1];
 
+	status->number = peer->number;
 	snprintf(status->name, sizeof(status->name), "%s",
 		peer->name[0] != '\0' ? peer->name : key_abbreviate(peer->public_key, key));
 	key_to_base64(peer->public_key, status->public_key);
@@ -262,8 +263,11 @@ fill_inner(struct owned_status *owned, const struct gateway *gateway, unsigned i
 	const struct host_device *device = tunnel->device;
 	const struct port *far_end = device != NULL ? device->end : tunnel->inner_end;
 	const unsigned lane_count = gateway->settings.lane_count;
-	struct gl_status_inner *inner = take(owned, lane_count, sizeof(*inner));
+	struct gl_status_inner *inner;
 
+	if (tunnel->inner == NULL)
+		return;
+	inner = take(owned, lane_count, sizeof(*inner));
 	for (unsigned lane = 0; lane < lane_count && inner != NULL; lane++) {
 		inner[lane].in = inner_ring(far_end, lane);
 		inner[lane].out = inner_ring(tunnel->inner, lane);

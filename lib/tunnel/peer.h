@@ -105,6 +105,7 @@ struct peer {
 	_Atomic(struct session *) next; /* we answered; the peer has not yet used it */
 	_Atomic(struct encap *) encap; /* NULL: no endpoint known */
 	struct tunnel *tunnel;
+	uint32_t number; /* in the tunnel, from 1, never given again */
 	/* any: sets; control: takes. The peer is in rings.raised while this is not 0. */
 	_Atomic uint32_t raised;
 	/* The lane that turns roam_busy on writes `roamed`; control reads it and turns it off. */

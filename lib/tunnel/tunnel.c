@@ -24,6 +24,7 @@ tunnel_create(const struct tunnel_settings *settings)
 	snprintf(tunnel->name, sizeof(tunnel->name), "%s", settings->name);
 	tunnel->listen_port = settings->listen_port;
 	tunnel->lane_count = settings->lane_count;
+	tunnel->number = settings->number;
 	tunnel->inner = settings->inner;
 	tunnel->inner_bell = settings->inner_bell;
 	tunnel->reclaim = settings->reclaim;
@@ -165,6 +166,7 @@ tunnel_enter_peer(struct tunnel *tunnel, struct peer *peer)
 	if (key_table_insert(tunnel->keys, peer->remote.public_key, peer) != 0)
 		abort();
 	unknown_keys_forget(&tunnel->unknown_keys, peer->remote.public_key);
+	peer->number = ++tunnel->last_number;
 	TAILQ_INSERT_TAIL(&tunnel->peers, peer, entry);
 	tunnel->peer_count++;
 	tunnel->peers_version++;

@@ -44,6 +44,7 @@ tunnel_mtu(uint32_t underlay_mtu)
 struct tunnel {
 	/* management: writes before the tunnel is shared; any: reads. */
 	char name[TUNNEL_NAME_MAX];
+	unsigned number; /* of the gateway's tunnels, from 0 */
 	unsigned lane_count;
 	struct port *inner; /* what inner packets come from and go to; one queue a lane */
 	struct bell *inner_bell; /* of the thread at its other end; NULL if it needs none */
@@ -70,6 +71,7 @@ struct tunnel {
 	unsigned index_room; /* entries that `indices` was made for */
 	struct encap *spare_encaps; /* for ways that must not fail for want of memory */
 	uint64_t drops[DROP_COUNT]; /* of handshakes that no peer can be named for */
+	uint32_t last_number; /* of its peers, those that are gone included */
 	uint64_t peers_version; /* grows with each peer that comes or goes */
 	struct unknown_keys unknown_keys;
 	struct sources wrong_keys; /* who sends handshake messages that are not for our key */
@@ -78,6 +80,7 @@ struct tunnel {
 /* What a new tunnel is made from. */
 struct tunnel_settings {
 	const char *name;
+	unsigned number;
 	uint16_t listen_port;
 	const uint8_t *private_key; /* 32 bytes */
 	const struct prefix *addresses;
