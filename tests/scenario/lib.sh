@@ -170,8 +170,10 @@ tidy() {
 	rm -rf "$work"
 } 2>/dev/null
 
+# A subshell may have inherited the trap: what it ends is itself alone.
 cleanup() {
 	local status=$?
+	[ "$BASHPID" = "$$" ] || exit "$status"
 	trap '' INT TERM
 	trap - ERR
 	set +e

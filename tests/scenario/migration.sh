@@ -25,6 +25,9 @@ pings_begin() {
 		instance_spawn "$from" bash -c 'echo $$ >"$1.pid"; exec stdbuf -oL ping -nDO -i 0.1 "$2" >"$1"' \
 			- "$(pings_of "$from" "$to")" "$(inside "$to")"
 	done
+	for to in "${instances[@]}"; do
+		[ "$to" = "$from" ] || within 30 test -s "$(pings_of "$from" "$to").pid"
+	done
 }
 
 pings_end() {
