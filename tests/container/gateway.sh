@@ -6,7 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 
 up() {
-	compose a up -d gateway && within 20 gateway_says a 'ready: underlay'
+	compose a up -d gateway && within 60 gateway_says a 'ready: underlay'
 }
 
 reached() {
@@ -52,19 +52,20 @@ megabytes() {
 	podman_on a image inspect --format '{{.Size}}' "$1" | awk '{ print int($1 / 1e6) }'
 }
 
+# docker-compose waits 10 s before it kills.
 ends_in_time() {
 	local process start
 	process=$(inspect a gateway '{{.State.Pid}}')
 	start=${EPOCHREALTIME/./}
 	kill -TERM "$process"
 	within 10 gone "$process" || return
-	echo "it took $(((${EPOCHREALTIME/./} - start) / 1000)) ms"
-	[ $((${EPOCHREALTIME/./} - start)) -lt 2000000 ]
+	echo $(((${EPOCHREALTIME/./} - start) / 1000)) >"$work/took"
 }
 
+# Not its status: that is "stopped" until podman has tidied up after it, which it puts off at times.
 ended_well() {
-	inspect a gateway '{{.State.Status}} {{.State.ExitCode}}' | tee "$work/ended"
-	grep -qx 'exited 0' "$work/ended"
+	inspect a gateway '{{.State.Running}} {{.State.ExitCode}}' | tee "$work/ended"
+	grep -qx 'false 0' "$work/ended"
 }
 
 nothing_is_left() {
@@ -75,32 +76,34 @@ fact "the images are built from the sources" images
 cluster a b
 instance_start b wireguard-go
 podman_start a
+forgetful a
 project a
 overlay_add a
 host_traces a >"$work/before"
 
 fact "up" up
-fact "b reaches a by the port that is published" within 20 reached
+fact "b reaches a by the port that is published" within 60 reached
 fact "process 1 is guardlane itself" first_process
 fact "it has three capabilities and cannot have more" three_capabilities
 fact "the host name is the container's" host_name
 fact "the image has no compiler and no sources" holds_nothing_else
 info "image: $(megabytes guardlane) MB, $(megabytes guardlane-base) of them the base"
-fact "SIGTERM ends it in less than 2 s" ends_in_time
+fact "SIGTERM ends it before docker-compose loses patience" ends_in_time
+info "it took $(<"$work/took") ms"
 fact "the exit status is 0" within 30 ended_well
 fact "its log is on stderr, to the end" gateway_says a 'Terminated: ending'
 fact "down" compose a down
-fact "nothing is left on the host" within 5 nothing_is_left
+fact "nothing is left on the host" within 20 nothing_is_left
 
 hugepages_take 160
 host_traces a >"$work/before"
 fact "up with hugepages" up
 fact "it has taken them" no gateway_says a 'hugepages are free'
-fact "b reaches a" within 20 reached
+fact "b reaches a" within 60 reached
 fact "docker-compose stop" compose a stop gateway
 fact "the exit status is 0" ended_well
 fact "down" compose a down
-fact "nothing is left on the host, no hugepage either" within 5 nothing_is_left
+fact "nothing is left on the host, no hugepage either" within 20 nothing_is_left
 
 tun=(--device /dev/net/tun)
 fact "it needs NET_ADMIN" needs 'does not start: Operation not permitted' \

@@ -60,19 +60,22 @@ image_build() {
 		--build-arg BASE=localhost/guardlane-base --tag "$name" "$@" "$context"
 }
 
-# images: builds what is not there yet, or not from these sources; says nothing unless it fails.
+# images: builds what is not there yet, or not from these sources; says nothing unless it fails. Until
+# the caller ends nobody builds others, which takes away layers that are in use here.
 images() {
 	local settings=$work/images
 	mkdir -p "$image_store"
 	podman_settings "$settings" "$image_store"
-	(
-		flock 9
+	exec 8>"$cache/.containers.lock"
+	flock 8
+	{
 		# The build stage has a name too, so that what is pruned is what older sources left.
 		image_base "$settings" &&
 			image_build "$settings" guardlane-build "$root" --target build &&
 			image_build "$settings" guardlane "$root" &&
 			image_build "$settings" vendor "$root/tests/container/vendor" &&
 			podman_in "$settings" image prune --force
-	) 9>"$cache/.containers.lock" >"$settings/log" 2>&1 || { tail -n 40 "$settings/log"; return 1; }
+	} >"$settings/log" 2>&1 || { tail -n 40 "$settings/log"; return 1; }
+	flock --shared 8
 	rm -rf "$settings"
 }

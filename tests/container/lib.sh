@@ -21,6 +21,13 @@ container_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 overlay=docker-compose.guardlane.yml
 
+# As much as a root without CAP_SYS_RESOURCE may give. From here, and not from .env, so that what the
+# operator has in there is all there is.
+if [ "$(ulimit -Hl)" != unlimited ]; then
+	VPN_GATEWAY_MEMLOCK=$(($(ulimit -Hl) * 1024))
+	export VPN_GATEWAY_MEMLOCK
+fi
+
 # Podman itself knows best what its containers have: cgroups, mounts.
 containers_end() {
 	local status=$1 socket name
@@ -70,9 +77,6 @@ project() {
 	dir=$(config_dir "$1")
 	cp "$container_dir/vendor/${2:-docker-compose.yml}" "$dir/docker-compose.yml"
 	cp "$container_dir/vendor/docker-compose.vpn.yml" "$root/$overlay" "$dir/"
-	# As much as a root without CAP_SYS_RESOURCE may give.
-	[ "$(ulimit -Hl)" = unlimited ] ||
-		echo "VPN_GATEWAY_MEMLOCK=$(($(ulimit -Hl) * 1024))" >>"$dir/.env"
 }
 
 # compose NAME ARGUMENT...: docker-compose, as the operator calls it in /srv/mitigator.
@@ -94,8 +98,33 @@ overlay_remove() {
 	sed -i "/^COMPOSE_FILE=/s/:$overlay//" "$(config_dir "$1")/.env"
 }
 
+# forgetful NAME: the host's NAT remembers no connection for long. One that began while nobody published
+# the port, or that leads to a container of before, holds as long as packets come: Docker makes the
+# kernel forget such when it publishes a port, podman does not.
+forgetful() {
+	local ns
+	ns=$(host_ns "$1")
+	ip netns exec "$ns" nft -f - <<-END
+		table inet guardlane-test {
+			chain input {
+				type filter hook input priority 0
+				ct state new udp dport 4567 drop
+			}
+		}
+	END
+	ip netns exec "$ns" sysctl -qw net.netfilter.nf_conntrack_udp_timeout{,_stream}=2
+}
+
+# Compose removes all containers at once, and podman, other than Docker, refuses to remove one whose
+# network another has: those go first.
+down() {
+	[ "$(inspect "$1" database '{{.HostConfig.NetworkMode}}')" = bridge ] ||
+		compose "$1" rm --stop --force database || return
+	compose "$1" down
+}
+
 down_up() {
-	compose "$1" down && compose "$1" up -d
+	down "$1" && compose "$1" up -d
 }
 
 # container NAME SERVICE: its name.
@@ -121,7 +150,7 @@ container_pings() {
 
 # container_reaches FROM TO: FROM's other container, TO's VPN address.
 container_reaches() {
-	within 20 container_pings "$@"
+	within 60 container_pings "$@"
 }
 
 # Podman's own way to ask: without systemd nothing asks by itself.
