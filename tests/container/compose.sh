@@ -29,12 +29,16 @@ new_public() {
 	cat "$work/public" >"$(config_dir "$1")/vpn-public.conf"
 }
 
-# As an editor does that writes a new file and renames it.
+# As an editor does that writes a new file and renames it: c has a name in it.
 renamed_public() {
 	local file
 	file=$(config_dir "$1")/vpn-public.conf
-	cp "$work/public" "$file.new"
+	awk '/^\[Peer\]/ && ++sections == 3 { print "# carol" } { print }' "$file" >"$file.new"
 	mv "$file.new" "$file"
+}
+
+status_has() {
+	exec_in "$1" gateway guardlane status | grep -E -- "$2"
 }
 
 peers_of() {
@@ -91,8 +95,10 @@ renamed_public a
 fact "a: a file that was renamed into place is told by reconfigure" \
 	reconfigure_refuses a 'public\.conf: error: was replaced on the host'
 fact "a goes on as before" container_pings a b
-fact "a: down and up take the new file in" down_up a
-fact "a: reconfigure is content again" within 60 reconfigure_says a 'unchanged'
+fact "a: nothing of it was taken over" no status_has a '^carol '
+fact "a: down and up" down_up a
+fact "a: they have taken it in" within 60 status_has a '^carol '
+fact "a: reconfigure is content again" reconfigure_says a 'unchanged'
 fact "a's database reaches b's and c's again" eval 'container_reaches a b && container_reaches a c'
 
 overlay_remove a

@@ -145,7 +145,7 @@ inspect() {
 }
 
 container_pings() {
-	exec_in "$1" database ping -c 1 -W 1 "$(inside "$2")"
+	exec_in "$1" database ping -c 1 -W 5 "$(inside "$2")"
 }
 
 # container_reaches FROM TO: FROM's other container, TO's VPN address.
