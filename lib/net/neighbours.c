@@ -11,6 +11,7 @@
 #include <search.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* More than a link has. Whoever has a session can make us ask for any address of the link. */
 #define NEIGHBOURS_MAX 4096
@@ -30,6 +31,7 @@ struct neighbour {
 	bool fixed; /* permanent or learned from outside: must not be asked for */
 	bool managed; /* kept fresh by the kernel */
 	bool ours; /* managed because of us */
+	bool passed_on; /* since the last refresh, to a thread that may ask */
 	bool counted; /* one of the MANAGED_MAX that we have had managed */
 	unsigned age; /* refreshes since it was last found */
 	struct neighbour *next; /* of those that are being given up */
@@ -144,6 +146,18 @@ neighbour_request(struct neighbours *neighbours, struct neighbour *neighbour, bo
 	return netlink_ask(neighbours->netlink, &request, NULL, NULL);
 }
 
+/* Returns whether another thread is to ask: not again before the next refresh, lest none may. */
+static bool
+pass_on(const struct neighbours *neighbours, struct neighbour *neighbour)
+{
+	const uint64_t one = 1;
+
+	if (neighbour->passed_on)
+		return false;
+	neighbour->passed_on = write(neighbours->wanted, &one, sizeof(one)) == sizeof(one);
+	return neighbour->passed_on;
+}
+
 /*
  * Asking for an entry that is permanent would make the kernel age it, so its state is read first;
  * and read again afterwards, because kernels before 5.16 take NTF_EXT_MANAGED without a word and
@@ -164,7 +178,9 @@ neighbour_ask(struct neighbours *neighbours, struct neighbour *neighbour)
 		neighbour_get(neighbours, neighbour) == 0 && neighbour->managed)
 		return;
 	int result = neighbour_request(neighbours, neighbour, false);
-	if (result < 0) {
+	if (result == -EPERM && pass_on(neighbours, neighbour)) {
+		neighbour->asked = false;
+	} else if (result < 0) {
 		char text[ADDRESS_TEXT_MAX];
 		log_debug(neighbours->log, "cannot ask the kernel for the neighbour %s: %s",
 			address_format(&neighbour->address, text), strerror(-result));
@@ -205,12 +221,13 @@ leftover_collect(const struct nlmsghdr *message, void *context)
 
 void
 neighbours_init(struct neighbours *neighbours, struct netlink *netlink, uint32_t ifindex,
-	const struct log *log)
+	int wanted, const struct log *log)
 {
 	union netlink_request request = {0};
 	struct leftovers leftovers = {.ifindex = ifindex};
 
-	*neighbours = (struct neighbours){.netlink = netlink, .log = log, .ifindex = ifindex};
+	*neighbours = (struct neighbours){
+		.netlink = netlink, .log = log, .ifindex = ifindex, .wanted = wanted};
 	netlink_begin(&request, RTM_GETNEIGH, NLM_F_DUMP, sizeof(struct ndmsg));
 	/* An interrupted dump has missed some: they stay, and do no harm. */
 	(void)netlink_ask(netlink, &request, leftover_collect, &leftovers);
@@ -303,6 +320,7 @@ visit_refresh(const void *node, VISIT visit, void *context)
 	struct neighbour **given_up = context;
 	if (visit != postorder && visit != leaf)
 		return;
+	neighbour->passed_on = false;
 	if (++neighbour->age >= AGE_MAX) {
 		neighbour->next = *given_up;
 		*given_up = neighbour;

@@ -18,6 +18,7 @@ struct neighbours {
 	struct netlink *netlink;
 	const struct log *log;
 	uint32_t ifindex;
+	int wanted; /* an eventfd: written when who may has to ask; see neighbours_find */
 	void *tree; /* of tsearch(3) */
 	size_t count;
 	size_t managed_count; /* of them, those that we have had managed by the kernel */
@@ -25,15 +26,17 @@ struct neighbours {
 
 /*
  * neighbours_init prepares an empty table for the interface, and removes from the kernel what a
- * killed gateway left there. neighbours_fini removes our own entries from the kernel and frees.
+ * killed gateway left there. `wanted` is an eventfd of the caller's, see neighbours_find.
+ * neighbours_fini removes our own entries from the kernel and frees.
  */
 void neighbours_init(struct neighbours *neighbours, struct netlink *netlink, uint32_t ifindex,
-	const struct log *log);
+	int wanted, const struct log *log);
 void neighbours_fini(struct neighbours *neighbours);
 
 /*
  * neighbours_find gives the MAC of `address` and returns true, or asks for it and returns false.
- * Once found, a neighbour keeps its last MAC also while the kernel cannot reach it.
+ * Once found, a neighbour keeps its last MAC also while the kernel cannot reach it. A thread that
+ * may not ask (CAP_NET_ADMIN) makes `wanted` readable instead: find it again from one that may.
  */
 bool neighbours_find(
 	struct neighbours *neighbours, const struct address *address, uint8_t mac[static 6]);

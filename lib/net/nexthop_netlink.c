@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -30,9 +31,10 @@
 /* The kernel's socket buffer for events: some thousands of them before any is lost. */
 #define EVENTS_BUFFER_LEN (1 << 20)
 struct nexthops_netlink {
-	struct nexthops nexthops; /* its `fd` is an epoll of the two below */
+	struct nexthops nexthops; /* its `fd` is an epoll of the three below */
 	struct mnl_socket *events;
 	int refresh_timer;
+	int wanted; /* an eventfd: a neighbour that another thread could not ask for */
 	struct netlink netlink; /* for questions */
 	const struct log *log;
 	char iface[IF_NAMESIZE];
@@ -159,14 +161,15 @@ resync(struct nexthops_netlink *self)
 	neighbours_resync(&self->neighbours);
 }
 
-/* Returns whether answers may have changed because of the time that has passed. */
+/* Returns whether to resolve again: for the time that has passed, or for another thread. */
 static bool
 refresh(struct nexthops_netlink *self)
 {
-	uint64_t expirations;
-	if (read(self->refresh_timer, &expirations, sizeof(expirations)) < 0)
-		return false;
-	bool changed = neighbours_refresh(&self->neighbours);
+	uint64_t count;
+	bool changed = read(self->wanted, &count, sizeof(count)) > 0;
+	if (read(self->refresh_timer, &count, sizeof(count)) < 0)
+		return changed;
+	changed |= neighbours_refresh(&self->neighbours);
 	if (self->routes.failed) {
 		routes_forget(&self->routes);
 		changed = true;
@@ -311,6 +314,8 @@ netlink_destroy(struct nexthops *nexthops)
 		mnl_socket_close(self->events);
 	if (self->refresh_timer >= 0)
 		close(self->refresh_timer);
+	if (self->wanted >= 0)
+		close(self->wanted);
 	if (nexthops->fd >= 0)
 		close(nexthops->fd);
 	addresses_fini(&self->addresses);
@@ -358,10 +363,12 @@ poll_open(struct nexthops_netlink *self)
 	struct epoll_event readable = {.events = EPOLLIN};
 
 	self->refresh_timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	self->wanted = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	self->nexthops.fd = epoll_create1(EPOLL_CLOEXEC);
-	if (self->refresh_timer < 0 || self->nexthops.fd < 0 ||
+	if (self->refresh_timer < 0 || self->wanted < 0 || self->nexthops.fd < 0 ||
 		timerfd_settime(self->refresh_timer, 0, &period, NULL) < 0 ||
 		epoll_ctl(self->nexthops.fd, EPOLL_CTL_ADD, self->refresh_timer, &readable) < 0 ||
+		epoll_ctl(self->nexthops.fd, EPOLL_CTL_ADD, self->wanted, &readable) < 0 ||
 		epoll_ctl(self->nexthops.fd, EPOLL_CTL_ADD, mnl_socket_get_fd(self->events),
 			&readable) < 0)
 		return -errno;
@@ -383,6 +390,7 @@ nexthops_netlink_create(const char *iface, const struct log *log, struct nexthop
 	}
 	self->nexthops = (struct nexthops){.ops = &netlink_ops, .fd = -1, .ifindex = ifindex};
 	self->refresh_timer = -1;
+	self->wanted = -1;
 	self->log = log;
 	strncpy(self->iface, iface, sizeof(self->iface) - 1);
 
@@ -408,7 +416,7 @@ nexthops_netlink_create(const char *iface, const struct log *log, struct nexthop
 		netlink_destroy(&self->nexthops);
 		return -ENOTSUP;
 	}
-	neighbours_init(&self->neighbours, &self->netlink, ifindex, log);
+	neighbours_init(&self->neighbours, &self->netlink, ifindex, self->wanted, log);
 	*nexthops = &self->nexthops;
 	return 0;
 }

@@ -29,7 +29,7 @@ setup(void **state)
 	lab_run("ip addr add 10.100.0.1/16 dev u0");
 	if (netlink_open(&netlink) != 0)
 		return -1;
-	neighbours_init(&neighbours, &netlink, if_nametoindex("u0"), &lab_log.log);
+	neighbours_init(&neighbours, &netlink, if_nametoindex("u0"), -1, &lab_log.log);
 	return 0;
 }
 

@@ -6,13 +6,17 @@
 #include "lab.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <poll.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <net/if.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -117,6 +121,41 @@ neighbour_is_asked_for_and_reported(void **state)
 	assert_source(&nexthop, "10.7.0.1");
 	assert_mac_there(&nexthop, "p0");
 	assert_int_equal(nexthop.mtu, 1500);
+}
+
+/* Of the calling thread alone. */
+static void
+give_up_capabilities(void)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	const struct __user_cap_data_struct none[2] = {{.effective = 0}};
+
+	assert_int_equal(syscall(SYS_capset, &header, none), 0);
+}
+
+static void *
+resolve_without_capabilities(void *argument)
+{
+	struct nexthop *nexthop = argument;
+
+	give_up_capabilities();
+	*nexthop = resolve("10.7.0.2");
+	return NULL;
+}
+
+static void
+neighbour_of_a_thread_that_may_not_ask_is_asked_for_by_another(void **state)
+{
+	struct nexthop nexthop;
+	pthread_t thread;
+
+	assert_int_equal(pthread_create(&thread, NULL, resolve_without_capabilities, &nexthop), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(nexthop.state, NEXTHOP_RESOLVING);
+	/* Nobody has asked the kernel yet; this thread is told to. */
+	assert_true(changed_within(PATIENCE_MS));
+	nexthop = resolve_until("10.7.0.2", NEXTHOP_READY);
+	assert_mac_there(&nexthop, "p0");
 }
 
 static void
@@ -504,6 +543,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		LAB_TEST(neighbour_is_asked_for_and_reported),
+		LAB_TEST(neighbour_of_a_thread_that_may_not_ask_is_asked_for_by_another),
 		LAB_TEST(neighbour_is_resolved_for_ipv6),
 		LAB_TEST(neighbour_that_is_not_there_stays_resolving),
 		LAB_TEST(link_local_destination_is_of_the_underlay),
