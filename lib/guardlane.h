@@ -167,6 +167,14 @@ struct gl_underlay {
 	uint8_t next_hop[6]; /* the MAC by which all peers are reached */
 };
 
+/* The threads that the library starts by itself. */
+enum gl_thread {
+	GL_THREAD_HANDSHAKE,
+	GL_THREAD_HOST, /* the host devices */
+	GL_THREAD_MANAGEMENT,
+	GL_THREAD_LOOKUP, /* started by management: the name of an endpoint */
+};
+
 struct gl_gateway_settings {
 	/*
 	 * "af_packet:IFACE" (any kernel interface) or "vdev:STRING" (what EAL's --vdev takes). For
@@ -189,6 +197,15 @@ struct gl_gateway_settings {
 	struct rte_mempool *pool; /* NULL: made, of that memory */
 	const char *aead; /* "auto" (NULL likewise), "ipsec-mb", "sodium" */
 	struct gl_log log; /* its write() and context must outlive the gateway */
+	/*
+	 * Unless NULL: called by each thread that the library starts (an enum gl_thread), when it
+	 * has what it needs and before it works: so that the host application can take
+	 * privileges from it, which the library itself never does. All works with CAP_NET_ADMIN
+	 * in management (CAP_SYS_ADMIN too for tunnels with a netns) and CAP_IPC_LOCK for
+	 * handshakes. `thread_context` must outlive the process's last lookup.
+	 */
+	void (*thread_started)(void *context, unsigned thread);
+	void *thread_context;
 };
 
 /* gl_gateway_create opens the underlay port and makes the lanes. Returns 0 and *gateway. */

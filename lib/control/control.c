@@ -48,6 +48,7 @@ control_init(struct control *control, const struct control_settings *settings)
 		.nexthops = settings->nexthops,
 		.pool = settings->pool,
 		.lanes_busy = settings->lanes_busy,
+		.threads = settings->threads,
 	};
 	pthread_mutex_init(&control->lock, NULL);
 	pthread_mutex_init(&control->reconfiguring, NULL);

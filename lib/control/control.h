@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "base/thread.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "control/due.h"
@@ -35,6 +36,7 @@ struct control {
 	struct nexthops *nexthops;
 	struct rte_mempool *pool; /* for frames of our own; not the lanes' pool */
 	bool lanes_busy; /* lanes do not ring bells */
+	struct thread_hook threads; /* for lookups */
 	/* Under the lock. */
 	struct tunnel *tunnels[DIRECTORY_TUNNELS_MAX];
 	unsigned tunnel_count;
@@ -56,6 +58,7 @@ struct control_settings {
 	struct nexthops *nexthops;
 	struct rte_mempool *pool;
 	bool lanes_busy;
+	struct thread_hook threads;
 };
 
 /* control_init prepares it with an empty directory. Returns 0 or a negative errno. */

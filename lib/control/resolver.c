@@ -31,6 +31,7 @@ struct lookup {
 	int wake_fd; /* of the resolver; only written to while it still holds on */
 	int error; /* of getaddrinfo */
 	struct endpoint endpoint;
+	struct thread_hook hook;
 	char host[256];
 };
 
@@ -107,8 +108,10 @@ lookup_run(void *argument)
 	struct lookup *lookup = argument;
 	struct addrinfo *found = NULL;
 	struct endpoint endpoint = {.port = 0};
-	int error = getaddrinfo(lookup->host, NULL, &hints, &found);
+	int error;
 
+	thread_started(&lookup->hook, THREAD_LOOKUP);
+	error = getaddrinfo(lookup->host, NULL, &hints, &found);
 	if (error == 0 && !endpoint_from_sockaddr(found->ai_addr, &endpoint))
 		error = EAI_FAMILY;
 	if (found != NULL)
@@ -125,7 +128,7 @@ lookup_run(void *argument)
 }
 
 static struct lookup *
-lookup_start(const char *host, int wake_fd)
+lookup_start(const char *host, int wake_fd, const struct thread_hook *hook)
 {
 	struct lookup *lookup = calloc(1, sizeof(*lookup));
 	pthread_attr_t attributes;
@@ -137,6 +140,7 @@ lookup_start(const char *host, int wake_fd)
 	pthread_mutex_init(&lookup->lock, NULL);
 	snprintf(lookup->host, sizeof(lookup->host), "%s", host);
 	lookup->wake_fd = wake_fd;
+	lookup->hook = *hook;
 	lookup->holders = 2;
 	pthread_attr_init(&attributes);
 	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
@@ -166,7 +170,8 @@ on_retry(struct ev_loop *loop, struct ev_timer *timer, int events)
 	struct resolver *resolver = wanted->resolver;
 
 	if (resolver->under_way < RESOLVER_LOOKUPS_MAX)
-		wanted->lookup = lookup_start(wanted->host, resolver->done.fd);
+		wanted->lookup =
+			lookup_start(wanted->host, resolver->done.fd, &resolver->control->threads);
 	if (wanted->lookup == NULL) {
 		ev_timer_set(timer, RESOLVER_RETRY_S / 10, 0.);
 		ev_timer_start(loop, timer);

@@ -90,6 +90,7 @@ make_parts(struct gateway *gateway)
 				.nexthops = settings->nexthops,
 				.pool = settings->control_pool,
 				.lanes_busy = settings->busy,
+				.threads = settings->threads,
 			});
 	if (error == 0)
 		error = host_init(&gateway->host, &gateway->rings, settings->host_pool,
@@ -392,16 +393,22 @@ gateway_add_tunnel(struct gateway *gateway, const struct gateway_tunnel_settings
 		});
 }
 
-void
-gateway_run(struct gateway *gateway, enum gateway_duty duty)
+/* The ways to the peers, so that the first initiations have one. */
+static void
+prepare_duty(struct gateway *gateway, enum gateway_duty duty)
+{
+	if (duty == GATEWAY_HANDSHAKES)
+		management_refresh(gateway->management);
+}
+
+static void
+run_duty(struct gateway *gateway, enum gateway_duty duty)
 {
 	switch (duty) {
 	case GATEWAY_MANAGEMENT:
 		management_run(gateway->management);
 		break;
 	case GATEWAY_HANDSHAKES:
-		/* The ways to the peers, so that the first initiations have one. */
-		management_refresh(gateway->management);
 		rounds_run(&gateway->control, &gateway->stop);
 		break;
 	case GATEWAY_HOST:
@@ -412,18 +419,31 @@ gateway_run(struct gateway *gateway, enum gateway_duty duty)
 	}
 }
 
+void
+gateway_run(struct gateway *gateway, enum gateway_duty duty)
+{
+	prepare_duty(gateway, duty);
+	run_duty(gateway, duty);
+}
+
 static void *
 thread_main(void *argument)
 {
-	static const char *const names[] = {
-		[GATEWAY_MANAGEMENT] = "gl-management",
-		[GATEWAY_HANDSHAKES] = "gl-handshake",
-		[GATEWAY_HOST] = "gl-host",
+	static const struct {
+		const char *name;
+		enum thread_kind kind;
+	} threads[] = {
+		[GATEWAY_MANAGEMENT] = {"gl-management", THREAD_MANAGEMENT},
+		[GATEWAY_HANDSHAKES] = {"gl-handshake", THREAD_HANDSHAKE},
+		[GATEWAY_HOST] = {"gl-host", THREAD_HOST},
 	};
 	const struct gateway_thread *thread = argument;
 
-	pthread_setname_np(pthread_self(), names[thread->duty]);
-	gateway_run(thread->gateway, thread->duty);
+	pthread_setname_np(pthread_self(), threads[thread->duty].name);
+	/* It takes more privileges than what follows. */
+	prepare_duty(thread->gateway, thread->duty);
+	thread_started(&thread->gateway->settings.threads, threads[thread->duty].kind);
+	run_duty(thread->gateway, thread->duty);
 	return NULL;
 }
 

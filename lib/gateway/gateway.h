@@ -34,6 +34,7 @@ struct gateway_settings {
 	unsigned lane_count;
 	bool busy;
 	const char *aead;
+	struct thread_hook threads;
 	const struct clock *clock;
 	const struct log *log; /* outlives the gateway */
 };

@@ -39,6 +39,11 @@ _Static_assert((int)GL_LOG_ERROR == (int)LOG_LEVEL_ERROR &&
 		(int)GL_LOG_INFO == (int)LOG_LEVEL_INFO &&
 		(int)GL_LOG_DEBUG == (int)LOG_LEVEL_DEBUG,
 	"log levels are the same inside and outside");
+_Static_assert((int)GL_THREAD_HANDSHAKE == (int)THREAD_HANDSHAKE &&
+		(int)GL_THREAD_HOST == (int)THREAD_HOST &&
+		(int)GL_THREAD_MANAGEMENT == (int)THREAD_MANAGEMENT &&
+		(int)GL_THREAD_LOOKUP == (int)THREAD_LOOKUP,
+	"threads are the same inside and outside");
 
 const char *
 gl_version(void)
@@ -283,6 +288,8 @@ gl_gateway_create(const struct gl_gateway_settings *settings, struct gl_gateway 
 			.lane_count = settings->lane_count,
 			.busy = settings->busy,
 			.aead = settings->aead,
+			.threads = {.started = settings->thread_started,
+				.context = settings->thread_context},
 			.clock = &clock_system,
 			.log = &created->log,
 		},
