@@ -5,10 +5,12 @@
  */
 #include "instance.h"
 
+#include "confine.h"
 #include "eal.h"
 #include "places.h"
 #include "say.h"
 
+#include <rte_alarm.h>
 #include <rte_launch.h>
 #include <rte_lcore.h>
 
@@ -30,11 +32,72 @@ struct instance {
 	unsigned eal_memory_mib;
 };
 
-static int
-lane_main(void *gateway)
+/* -- what threads may do ------------------------------------------------------------------ */
+
+/* CAP_SYS_ADMIN is kept where a host device is in another namespace: its routes are set there. */
+static bool
+has_namespaces(const struct instance *instance)
 {
+	for (unsigned i = 0; i < instance->settings.tunnel_count; i++)
+		if (strcmp(settings_tunnel_text(&instance->settings, i, OPTION_NETNS), "none") != 0)
+			return true;
+	return false;
+}
+
+/* The first that each thread of the library calls. */
+static void
+confine_library_thread(void *context, unsigned thread)
+{
+	static const enum confine_kind kinds[] = {
+		[GL_THREAD_HANDSHAKE] = CONFINE_HANDSHAKE,
+		[GL_THREAD_HOST] = CONFINE_HOST,
+		[GL_THREAD_MANAGEMENT] = CONFINE_MANAGEMENT,
+		[GL_THREAD_LOOKUP] = CONFINE_LOOKUP,
+	};
+
+	/* For a lookup, which may outlive the instance, it makes no difference. */
+	confine_or_end(kinds[thread],
+		thread != GL_THREAD_LOOKUP && has_namespaces((const struct instance *)context));
+}
+
+/* An alarm of DPDK goes off in its thread for interrupts. */
+static void
+confine_eal_thread(void *context)
+{
+	confine_or_end(CONFINE_EAL, false);
+}
+
+/* Also of a main thread that waits for a peer table: it makes all others. */
+static int
+confine_main(const struct instance *instance, const struct gl_log *log)
+{
+	int error = 0;
+
+	if (!instance->plan.confine)
+		return 0;
+	if (instance->eal == EAL_STARTED)
+		error = rte_eal_alarm_set(1, confine_eal_thread, NULL);
+	if (error == 0)
+		confine_or_end(CONFINE_MAIN, has_namespaces(instance));
+	else
+		say(log, GL_LOG_ERROR,
+			"DPDK's thread for interrupts cannot give up its privileges: %s; run with "
+			"--confine no",
+			strerror(-error));
+	return error;
+}
+
+/* -- starting and stopping ---------------------------------------------------------------- */
+
+static int
+lane_main(void *context)
+{
+	struct instance *instance = context;
+
+	if (instance->plan.confine)
+		confine_or_end(CONFINE_LANE, false);
 	/* Lcore 0 is the main one. */
-	gl_lane_run(gateway, rte_lcore_id() - 1);
+	gl_lane_run(instance->gateway, rte_lcore_id() - 1);
 	return 0;
 }
 
@@ -85,7 +148,7 @@ launch_lanes(struct instance *instance, const struct gl_log *log)
 	unsigned lcore;
 
 	RTE_LCORE_FOREACH_WORKER (lcore) {
-		int error = rte_eal_remote_launch(lane_main, instance->gateway, lcore);
+		int error = rte_eal_remote_launch(lane_main, instance, lcore);
 
 		if (error == 0)
 			continue;
@@ -145,6 +208,8 @@ start_gateway(struct instance *instance, const struct gl_log *log)
 					.write = write_log,
 					.context = instance,
 				},
+			.thread_started = plan->confine ? confine_library_thread : NULL,
+			.thread_context = instance,
 		},
 		&instance->gateway);
 
@@ -168,7 +233,7 @@ instance_start(struct instance *instance, const struct gl_log *log)
 	int error = 0;
 
 	if (plan->tunnel_count == 0)
-		return 0;
+		return confine_main(instance, log);
 	error = plan_find_underlay(plan, log);
 	if (error == 0 && instance->eal != EAL_STARTED)
 		error = start_eal(instance, log);
@@ -181,7 +246,7 @@ instance_start(struct instance *instance, const struct gl_log *log)
 	}
 	/* From now on the keys are in the gateway's locked memory only. */
 	plan_fini(plan);
-	return error;
+	return error == 0 ? confine_main(instance, log) : error;
 }
 
 int
@@ -301,7 +366,8 @@ instance_keeps(const struct instance *instance, const char *setting)
 	for (size_t i = 0; i < sizeof(of_eal) / sizeof(of_eal[0]); i++)
 		if (strcmp(setting, of_eal[i]) == 0)
 			return instance->eal == EAL_STARTED;
-	return strcmp(setting, "control") == 0 || strcmp(setting, "metrics") == 0;
+	return strcmp(setting, "control") == 0 || strcmp(setting, "metrics") == 0 ||
+		strcmp(setting, "confine") == 0;
 }
 
 void

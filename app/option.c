@@ -80,6 +80,9 @@ const struct option options[OPTION_COUNT] = {
 		OPTION_OF_SETTINGS, .live = true,
 		.help = "whether a private file that others can read is refused; no: that is "
 			"warned of; one that others can write is always refused"},
+	[OPTION_CONFINE] = {"confine", "yes|no", OPTION_WORD, "yes", OPTION_OF_SETTINGS,
+		.help = "whether each thread gives up the privileges and system calls that it does "
+			"not need, when all is set up; no: for debugging"},
 	[OPTION_CONTROL] = {"control", "PATH|auto", OPTION_PATH, "auto",
 		OPTION_OF_SETTINGS | OPTION_OF_RECONFIGURE | OPTION_OF_STATUS,
 		.help = "the control socket; auto: /run/guardlane/NAME.sock, NAME being the first "

@@ -31,6 +31,7 @@ enum option_id {
 	OPTION_AEAD,
 	OPTION_LOG_LEVEL,
 	OPTION_STRICT_PERMISSIONS,
+	OPTION_CONFINE,
 	OPTION_CONTROL,
 	OPTION_METRICS,
 	OPTION_SETTING_COUNT, /* what comes behind is no setting: gateway.conf cannot say it */

@@ -84,6 +84,7 @@ plan_process(struct planning *planning)
 	plan->busy = is_auto(poll) ? cpus_isolated(&plan->cpus) : strcmp(poll, "busy") == 0;
 	plan->memory_mib = (unsigned)settings_number(settings_text(settings, OPTION_MEMORY));
 	plan->hugepages = is_auto(settings_text(settings, OPTION_HUGEPAGES));
+	plan->confine = strcmp(settings_text(settings, OPTION_CONFINE), "yes") == 0;
 	plan->underlay_interface =
 		unless(settings_text(settings, OPTION_UNDERLAY_INTERFACE), "auto");
 	plan->aead = settings_text(settings, OPTION_AEAD);

@@ -40,6 +40,7 @@ struct plan {
 	unsigned memory_mib;
 	bool hugepages; /* they may be used */
 	bool busy;
+	bool confine; /* threads give up what they do not need */
 };
 
 /*

@@ -5,6 +5,7 @@
  */
 #include "run.h"
 
+#include "confine.h"
 #include "guardlane.h"
 #include "instance.h"
 #include "say.h"
@@ -56,6 +57,7 @@ run_command(int argc, char *argv[])
 	int error = settings_load(&settings, OPTION_OF_RUN, argc, argv, &log);
 
 	forbid_dumps();
+	confine_prepare();
 	/* A log that nobody reads any more must not end it. */
 	signal(SIGPIPE, SIG_IGN);
 	if (error == 0) {
