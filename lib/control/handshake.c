@@ -280,12 +280,12 @@ take_initiation(struct control *control, const struct received *received)
 		if (endpoint_set(control, peer, &received->message->source,
 			    &received->message->destination.address))
 			error = respond(control, peer, received->now_ns);
+		handshake_schedule(control, peer);
 	}
 	if (error == -EALREADY)
 		signs_initiation_old(peer, opened.refused_timestamp, clock_real_ns(control->clock));
 	if (error != 0)
 		count_drop(received, peer, drop_reason_of(error));
-	handshake_schedule(control, peer);
 }
 
 void
