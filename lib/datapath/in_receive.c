@@ -67,7 +67,8 @@ judge(struct lane *lane, uint64_t now_ns, struct rte_mbuf *mbuf, struct packet *
 	packet->tunnel = directory_tunnel(directory, outer->destination.port);
 	if (packet->tunnel == NULL || !directory_is_local(directory, &outer->destination.address))
 		return FRAME_OTHER;
-	if (reported_bad(mbuf))
+	/* Nobody but us has our addresses: an answer would go in a circle. */
+	if (reported_bad(mbuf) || directory_is_local(directory, &outer->source.address))
 		return FRAME_DROP;
 	packet->data = frame + outer->payload_offset;
 	packet->len = outer->payload_len;
