@@ -18,9 +18,10 @@
 /* More rounds than this at one time, and something never comes to rest. */
 #define SETTLE_ROUNDS_MAX 2000
 
-static uint64_t
-drops_of(const struct pair_site *site, enum drop_reason reason)
+uint64_t
+pair_drops(const struct pair *pair, unsigned number, enum drop_reason reason)
 {
+	const struct pair_site *site = &pair->sites[number];
 	const struct control *control = &site->gateway->control;
 	const struct peer *peer;
 	uint64_t count = 0;
@@ -39,7 +40,7 @@ void
 pair_dropped(struct pair *pair, unsigned site, enum drop_reason reason, uint64_t count)
 {
 	struct pair_site *asked = &pair->sites[site];
-	const uint64_t now = drops_of(asked, reason);
+	const uint64_t now = pair_drops(pair, site, reason);
 
 	if (now - asked->accounted[reason] != count)
 		fail_msg("site %u: %llu drops of %s, expected %llu", site,
@@ -200,8 +201,8 @@ pair_endpoint(const struct pair *pair, unsigned site, bool six)
 		.address = pair->sites[site].addresses[six ? 1 : 0], .port = PAIR_PORT};
 }
 
-static uint16_t
-header_checksum(const uint8_t header[20])
+uint16_t
+pair_header_checksum(const uint8_t header[static 20])
 {
 	uint32_t sum = 0;
 
@@ -227,7 +228,7 @@ pair_packet_make(
 		bytes[8] = 64;
 		bytes[9] = 253; /* for experiments, RFC 3692 */
 		memcpy(bytes + 12, addresses, 8);
-		store_be16(bytes + 10, header_checksum(bytes));
+		store_be16(bytes + 10, pair_header_checksum(bytes));
 	} else {
 		bytes[0] = 0x60;
 		store_be16(bytes + 4, (uint16_t)(len - 40));

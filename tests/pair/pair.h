@@ -6,8 +6,8 @@
  * Site i has the underlay addresses 192.0.2.(i+1) and 2001:db8::(i+1), listens on PAIR_PORT, and
  * its inner side is 10.0.i.0/24 and fd00:0:0:i::/64. Nothing happens but in pair_settle() and
  * pair_advance(). What holds in every run is checked as it runs and in pair_end(): no pair of key
- * and counter is sent twice, no plaintext is sent, every drop was expected, and every buffer comes
- * back.
+ * and counter is sent twice, no plaintext is sent, what is not authentic changes nothing (see
+ * oracle.h), every drop was expected, and every buffer comes back.
  * Threads: the test's.
  */
 #pragma once
@@ -82,6 +82,7 @@ struct pair {
 	uint8_t (*extra_keys)[32]; /* private keys of the extra peers, for puppets */
 	uint64_t step_ns; /* longest step of pair_advance(): 10 ms at first */
 	bool drops_unchecked; /* with faults on the wire nobody can say what is dropped */
+	uint64_t refused; /* frames that were not authentic, and changed nothing */
 };
 
 /* pair_eal, pair_eal_end: group set-up and teardown of every program. */
@@ -132,6 +133,9 @@ struct endpoint pair_endpoint(const struct pair *pair, unsigned site, bool six);
 void pair_packet_make(
 	uint8_t *bytes, unsigned version, size_t len, unsigned from, unsigned to, uint32_t number);
 
+/* pair_header_checksum returns that of an IPv4 header without options, whose own is zero. */
+uint16_t pair_header_checksum(const uint8_t header[static 20]);
+
 /* pair_send_bytes gives a packet to the site's tunnel; returns whether the inner port took it. */
 bool pair_send_bytes(struct pair *pair, unsigned site, const void *bytes, size_t len);
 
@@ -140,6 +144,9 @@ void pair_send(struct pair *pair, unsigned from, unsigned to, uint32_t number);
 
 /* pair_received returns packet `n` (from 0) that came out at the site. */
 const struct pair_packet *pair_received(const struct pair *pair, unsigned site, uint64_t n);
+
+/* pair_drops returns how many packets the site has ever dropped for `reason`. */
+uint64_t pair_drops(const struct pair *pair, unsigned site, enum drop_reason reason);
 
 /*
  * pair_dropped fails the test unless the site has dropped exactly `count` packets for `reason`

@@ -2,7 +2,7 @@
  * Setting up gateways in one process, and taking them apart.
  * Threads: the test's.
  */
-#include "pair.h"
+#include "oracle.h"
 
 #include "base/random.h"
 #include "control/handshake.h"
@@ -358,6 +358,12 @@ make_pool(const struct pair *pair, const char *what, unsigned count)
 	return pool;
 }
 
+static void
+refuse_spoilt(void *pair, unsigned to, const void *bytes, size_t len)
+{
+	oracle_refuses(pair, to, bytes, len);
+}
+
 struct pair *
 pair_begin(const struct pair_options *options)
 {
@@ -377,6 +383,8 @@ pair_begin(const struct pair_options *options)
 		site_init(pair, i);
 	wire_init(&pair->wire, pair->pool, &pair->sites[0].clock.boot_ns, seed_for_run());
 	pair->wire.end_count = pair->site_count;
+	pair->wire.refuse = refuse_spoilt;
+	pair->wire.refuse_context = pair;
 	for (unsigned i = 0; i < pair->site_count; i++)
 		memcpy(pair->wire.addresses[i], pair->sites[i].addresses,
 			sizeof(pair->sites[i].addresses));
@@ -388,6 +396,7 @@ pair_begin(const struct pair_options *options)
 void
 pair_end(struct pair *pair)
 {
+	oracle_forge(pair);
 	for (unsigned i = 0; i < pair->site_count; i++) {
 		if (pair->sites[i].gateway == NULL)
 			continue;

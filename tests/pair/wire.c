@@ -24,6 +24,7 @@ struct wire_flying {
 	uint64_t due_ns;
 	uint64_t order; /* frames that are due at the same time arrive as they were sent */
 	unsigned to;
+	bool corrupted; /* so that it is not authentic any more */
 	size_t len;
 	uint8_t *bytes;
 };
@@ -155,7 +156,7 @@ watch(struct wire *wire, const struct wire_frame *frame)
 }
 
 static void
-fly(struct wire *wire, unsigned to, const void *bytes, size_t len, uint64_t due_ns)
+fly(struct wire *wire, unsigned to, const struct wire_frame *frame, bool corrupted, uint64_t due_ns)
 {
 	struct wire_flying *flying;
 
@@ -166,11 +167,25 @@ fly(struct wire *wire, unsigned to, const void *bytes, size_t len, uint64_t due_
 		assert_non_null(wire->flying);
 	}
 	flying = &wire->flying[wire->flying_count++];
-	*flying = (struct wire_flying){
-		.due_ns = due_ns, .order = wire->sent_count, .to = to, .len = len};
-	flying->bytes = malloc(len);
+	*flying = (struct wire_flying){.due_ns = due_ns,
+		.order = wire->sent_count,
+		.to = to,
+		.corrupted = corrupted,
+		.len = frame->len};
+	flying->bytes = malloc(frame->len);
 	assert_non_null(flying->bytes);
-	memcpy(flying->bytes, bytes, len);
+	memcpy(flying->bytes, frame->bytes, frame->len);
+}
+
+/* Changes one bit; returns whether somebody looks at it: at mac2 nobody does without load. */
+static bool
+corrupt(struct wire *wire, struct wire_frame *frame)
+{
+	const size_t at = wire_random(wire, frame->message_len);
+	const bool macs = frame->type == MESSAGE_INITIATION || frame->type == MESSAGE_RESPONSE;
+
+	frame->bytes[frame->outer.payload_offset + at] ^= 1 << wire_random(wire, 8);
+	return !macs || at < frame->message_len - MESSAGE_MAC_LEN;
 }
 
 static void
@@ -178,17 +193,16 @@ spoil_and_fly(struct wire *wire, struct wire_frame *frame, unsigned to)
 {
 	const struct wire_faults *faults = &wire->faults;
 	uint64_t due_ns = *wire->now_ns + faults->delay_ns;
+	bool corrupted;
 
 	if (happens(wire, faults->loss))
 		return;
-	if (happens(wire, faults->corruption))
-		frame->bytes[frame->outer.payload_offset + wire_random(wire, frame->message_len)] ^=
-			1 << wire_random(wire, 8);
+	corrupted = happens(wire, faults->corruption) && corrupt(wire, frame);
 	if (happens(wire, faults->duplication))
-		fly(wire, to, frame->bytes, frame->len, due_ns);
+		fly(wire, to, frame, corrupted, due_ns);
 	if (happens(wire, faults->reorder))
 		due_ns += wire_random(wire, REORDER_NS);
-	fly(wire, to, frame->bytes, frame->len, due_ns);
+	fly(wire, to, frame, corrupted, due_ns);
 }
 
 /* For who looks for what went wrong. */
@@ -250,6 +264,16 @@ compare_flying(const void *a, const void *b)
 	return (x->order > y->order) - (x->order < y->order);
 }
 
+static void
+land(struct wire *wire, const struct wire_flying *flying)
+{
+	if (flying->corrupted && wire->refuse != NULL && wire->ends[flying->to] != NULL &&
+		happens(wire, 500))
+		wire->refuse(wire->refuse_context, flying->to, flying->bytes, flying->len);
+	else
+		wire_inject(wire, flying->to, flying->bytes, flying->len);
+}
+
 static unsigned
 arrive(struct wire *wire)
 {
@@ -259,8 +283,7 @@ arrive(struct wire *wire)
 		return 0;
 	qsort(wire->flying, wire->flying_count, sizeof(struct wire_flying), compare_flying);
 	for (; count < wire->flying_count && wire->flying[count].due_ns <= *wire->now_ns; count++) {
-		wire_inject(wire, wire->flying[count].to, wire->flying[count].bytes,
-			wire->flying[count].len);
+		land(wire, &wire->flying[count]);
 		free(wire->flying[count].bytes);
 	}
 	wire->flying_count -= count;

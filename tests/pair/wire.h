@@ -60,6 +60,9 @@ struct wire {
 	/* Unless NULL: asked for each frame, which it may change; false keeps it back. */
 	bool (*filter)(struct wire_frame *frame, void *context);
 	void *context;
+	/* Unless NULL: half of the frames that were corrupted arrive by this, one by one. */
+	void (*refuse)(void *context, unsigned to, const void *bytes, size_t len);
+	void *refuse_context;
 	struct wire_frame *tap; /* ring: frame number n is at n % WIRE_TAP_DEPTH */
 	uint64_t sent_count; /* frames in all */
 	struct wire_flying *flying;
