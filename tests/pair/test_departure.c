@@ -181,7 +181,7 @@ step_until_gone(struct pair *pair)
 }
 
 static void
-cf_16_a_peer_goes_from_wherever_it_is(void **state)
+cf_16_defect_9_a_peer_goes_from_wherever_it_is(void **state)
 {
 	struct pair *pair = pair_begin(&(const struct pair_options){.gateways = 1});
 	struct puppet puppet;
@@ -352,7 +352,7 @@ remove_under_fire(struct crowd *crowd)
 }
 
 static void
-cf_16_a_peer_goes_while_four_lanes_work_for_it(void **state)
+cf_16_defect_9_a_peer_goes_while_four_lanes_work_for_it(void **state)
 {
 	struct crowd crowd = {
 		.pair = pair_begin(&(const struct pair_options){.gateways = 1, .lanes = LANES}),
@@ -377,9 +377,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(staged_packets_go_with_their_peer),
 		cmocka_unit_test(who_a_lane_may_hold_is_not_freed),
-		cmocka_unit_test(cf_16_a_peer_goes_from_wherever_it_is),
+		cmocka_unit_test(cf_16_defect_9_a_peer_goes_from_wherever_it_is),
 		cmocka_unit_test(the_end_takes_those_who_still_depart),
-		cmocka_unit_test(cf_16_a_peer_goes_while_four_lanes_work_for_it),
+		cmocka_unit_test(cf_16_defect_9_a_peer_goes_while_four_lanes_work_for_it),
 	};
 
 	return cmocka_run_group_tests(tests, pair_eal, pair_eal_end);

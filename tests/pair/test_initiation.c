@@ -109,7 +109,7 @@ hs_7_a_stamp_far_ahead_is_accepted(void **state)
 }
 
 static void
-hs_9_each_bit_of_mac1_counts(void **state)
+hs_9_ck_12_each_bit_of_mac1_counts(void **state)
 {
 	struct message_initiation message;
 	struct puppet puppet;
@@ -171,7 +171,7 @@ hs_12_nothing_is_sent_to_a_low_order_key(void **state)
 }
 
 static void
-hs_13_initiations_are_20_ms_apart(void **state)
+hs_13_defect_5_initiations_are_20_ms_apart(void **state)
 {
 	struct message_initiation messages[3];
 	struct puppet puppet;
@@ -373,7 +373,7 @@ hs_25_without_a_private_key_nothing_is_sent_and_all_ignored(void **state)
 }
 
 static void
-a_cookie_reply_gives_the_next_initiation_a_mac2(void **state)
+ck_5_ck_7_ro_5_a_cookie_reply_gives_the_next_initiation_a_mac2(void **state)
 {
 	static const uint8_t zeros[MESSAGE_MAC_LEN];
 	const struct wire_frame *frame;
@@ -415,17 +415,17 @@ main(void)
 		cmocka_unit_test(hs_5_replayed_initiation_is_ignored),
 		cmocka_unit_test(hs_6_older_and_equal_stamps_are_ignored),
 		cmocka_unit_test(hs_7_a_stamp_far_ahead_is_accepted),
-		cmocka_unit_test(hs_9_each_bit_of_mac1_counts),
+		cmocka_unit_test(hs_9_ck_12_each_bit_of_mac1_counts),
 		cmocka_unit_test(hs_10_unknown_static_key_is_ignored),
 		cmocka_unit_test(hs_12_nothing_is_sent_to_a_low_order_key),
-		cmocka_unit_test(hs_13_initiations_are_20_ms_apart),
+		cmocka_unit_test(hs_13_defect_5_initiations_are_20_ms_apart),
 		cmocka_unit_test(hs_14_hs_15_types_and_lengths_are_exact),
 		cmocka_unit_test(hs_16_responses_must_name_the_handshake),
 		cmocka_unit_test(hs_16_another_peers_response_is_refused),
 		cmocka_unit_test(hs_17_hs_18_only_the_newest_initiation_and_one_response_count),
 		cmocka_unit_test(hs_22_initiations_and_responses_spoilt_anywhere_are_ignored),
 		cmocka_unit_test(hs_25_without_a_private_key_nothing_is_sent_and_all_ignored),
-		cmocka_unit_test(a_cookie_reply_gives_the_next_initiation_a_mac2),
+		cmocka_unit_test(ck_5_ck_7_ro_5_a_cookie_reply_gives_the_next_initiation_a_mac2),
 	};
 
 	return cmocka_run_group_tests(tests, pair_eal, pair_eal_end);

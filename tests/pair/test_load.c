@@ -104,13 +104,13 @@ ck_1_ck_2_a_cookie_opens_the_door(const struct pair_options *options)
 }
 
 static void
-ck_1_ck_2_ipv4(void **state)
+hs_28_ck_1_ck_2_ipv4(void **state)
 {
 	ck_1_ck_2_a_cookie_opens_the_door(&alone);
 }
 
 static void
-ck_1_ck_2_ipv6(void **state)
+hs_28_ck_1_ck_2_ipv6(void **state)
 {
 	ck_1_ck_2_a_cookie_opens_the_door(&alone6);
 }
@@ -293,7 +293,7 @@ ck_10_the_rate_of_one_source(void **state)
 
 /* CK-13, P-8: whatever comes from an address that nobody has proven, less goes back to it. */
 static void
-ck_13_less_is_sent_than_came(void **state)
+ck_13_p_8_less_is_sent_than_came(void **state)
 {
 	struct pair *pair = pair_begin(&alone);
 	struct message_initiation message;
@@ -353,7 +353,7 @@ flood(struct puppet *stranger, unsigned count)
  * cookie gets a new one through: at its second try, 5 s after the first.
  */
 static void
-a_known_peer_gets_through_a_flood(void **state)
+defect_14_a_known_peer_gets_through_a_flood(void **state)
 {
 	struct pair *pair = pair_begin(&(const struct pair_options){.sites = 3, .gateways = 2});
 	struct handshake_queue *queue = pair_tunnel(pair, 0)->handshakes;
@@ -394,8 +394,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(ck_1_ck_2_ipv4),
-		cmocka_unit_test(ck_1_ck_2_ipv6),
+		cmocka_unit_test(hs_28_ck_1_ck_2_ipv4),
+		cmocka_unit_test(hs_28_ck_1_ck_2_ipv6),
 		cmocka_unit_test(ck_1_mac1_comes_first),
 		cmocka_unit_test(ck_3_a_cookie_is_for_one_address_and_port),
 		cmocka_unit_test(ck_4_a_cookie_ends_with_its_secret),
@@ -403,8 +403,8 @@ main(void)
 		cmocka_unit_test(ck_6_a_cookie_for_our_response),
 		cmocka_unit_test(ck_9_load_ends_with_its_hold),
 		cmocka_unit_test(ck_10_the_rate_of_one_source),
-		cmocka_unit_test(ck_13_less_is_sent_than_came),
-		cmocka_unit_test(a_known_peer_gets_through_a_flood),
+		cmocka_unit_test(ck_13_p_8_less_is_sent_than_came),
+		cmocka_unit_test(defect_14_a_known_peer_gets_through_a_flood),
 	};
 
 	return cmocka_run_group_tests(tests, pair_eal, pair_eal_end);

@@ -140,7 +140,7 @@ tr_19_too_big_is_answered_with_the_mtu(void **state)
 }
 
 static void
-errors_are_limited_to_their_rate(void **state)
+tr_18_errors_are_limited_to_their_rate(void **state)
 {
 	struct pair *pair = pair_begin(&(const struct pair_options){.sites = 2});
 
@@ -346,7 +346,7 @@ main(void)
 		cmocka_unit_test(full_underlay_port_drops_and_never_seals_again),
 		cmocka_unit_test(tr_18_no_peer_and_no_endpoint_are_answered),
 		cmocka_unit_test(tr_19_too_big_is_answered_with_the_mtu),
-		cmocka_unit_test(errors_are_limited_to_their_rate),
+		cmocka_unit_test(tr_18_errors_are_limited_to_their_rate),
 		cmocka_unit_test(what_is_no_packet_is_not_sent),
 		cmocka_unit_test(two_tunnels_share_an_underlay_even_with_equal_indices),
 		cmocka_unit_test(many_peers_in_one_burst_each_get_their_own),

@@ -581,6 +581,41 @@ ai_5_a_prefix_moves_and_nothing_else_with_it(void **state)
 	pair_end(pair);
 }
 
+/* Site 2 gets an address out of the prefix of site 1: that one alone changes hands. */
+static void
+ai_4_a_more_specific_prefix_goes_to_another_peer(void **state)
+{
+	struct pair *pair = pair_begin(&(const struct pair_options){.sites = 3});
+	struct tunnel_config *files = &pair->sites[0].files;
+	uint8_t packet[60];
+	uint64_t before;
+
+	pair_connect(pair, 0, 1);
+	pair_connect(pair, 0, 2);
+	pair_file_allow(&files->peers[1], "10.0.2.0/24 10.0.1.9/32");
+	reconfigure(pair, 0, 0, 1, 0, 1);
+	pair_send(pair, 1, 0, 5);
+	pair_settle(pair);
+	pair_dropped(pair, 0, DROP_IN_SOURCE, 1);
+	before = pair->sites[2].received_count;
+	pair_send(pair, 0, 1, 6);
+	pair_settle(pair);
+	assert_int_equal(pair->sites[2].received_count, before + 1);
+	/* The rest of it stays where it was, both ways. */
+	before = pair->sites[0].received_count;
+	pair_packet_make(packet, 4, sizeof(packet), 1, 0, 7);
+	packet[15] = 8;
+	packet[11]++; /* of the checksum: the address is less by one */
+	assert_true(pair_send_bytes(pair, 1, packet, sizeof(packet)));
+	pair_settle(pair);
+	assert_int_equal(pair->sites[0].received_count, before + 1);
+	/* And comes back when the specific one goes. */
+	pair_file_allow(&files->peers[1], "10.0.2.0/24");
+	reconfigure(pair, 0, 0, 1, 0, 1);
+	pair_converse(pair, 0, 1);
+	pair_end(pair);
+}
+
 /* The files of A, those of B, those of A again: who is in both lives on as if nothing had been. */
 static void
 p_9_there_and_back_again_is_the_identity(void **state)
@@ -678,6 +713,7 @@ main(void)
 		cmocka_unit_test(a_listen_port_of_0_is_any_that_is_free),
 		cmocka_unit_test(names_and_mtu_change_alone),
 		cmocka_unit_test(ai_5_a_prefix_moves_and_nothing_else_with_it),
+		cmocka_unit_test(ai_4_a_more_specific_prefix_goes_to_another_peer),
 		cmocka_unit_test(p_9_there_and_back_again_is_the_identity),
 		cmocka_unit_test(what_cannot_be_changed_is_said_and_the_rest_done),
 	};

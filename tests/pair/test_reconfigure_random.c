@@ -286,7 +286,7 @@ check(struct world *world)
 }
 
 static void
-random_changes_agree_with_the_files(void **state)
+p_4_random_changes_agree_with_the_files(void **state)
 {
 	struct world world = {
 		.pair = pair_begin(&(const struct pair_options){.sites = 1 + OTHERS}),
@@ -313,7 +313,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(random_changes_agree_with_the_files),
+		cmocka_unit_test(p_4_random_changes_agree_with_the_files),
 	};
 
 	return cmocka_run_group_tests(tests, pair_eal, pair_eal_end);

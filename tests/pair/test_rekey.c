@@ -124,7 +124,7 @@ tm_9_nothing_is_sent_after_180_s(void **state)
 }
 
 static void
-tm_10_nothing_is_received_after_180_s(void **state)
+tm_10_defect_6_nothing_is_received_after_180_s(void **state)
 {
 	struct pair *pair = pair_begin(&(const struct pair_options){.sites = 2});
 	struct wire_frame held[2];
@@ -172,7 +172,7 @@ tm_11_either_side_rekeys_after_2_to_the_60_messages(void **state)
 }
 
 static void
-tm_12_the_last_counters_are_never_used(void **state)
+tm_12_defect_17_the_last_counters_are_never_used(void **state)
 {
 	struct pair *pair = pair_begin(&(const struct pair_options){.sites = 2});
 	struct session *session;
@@ -295,9 +295,9 @@ main(void)
 		cmocka_unit_test(tm_7_responder_never_rekeys_because_of_time),
 		cmocka_unit_test(tm_8_initiator_that_only_receives_rekeys_once_at_165_s),
 		cmocka_unit_test(tm_9_nothing_is_sent_after_180_s),
-		cmocka_unit_test(tm_10_nothing_is_received_after_180_s),
+		cmocka_unit_test(tm_10_defect_6_nothing_is_received_after_180_s),
 		cmocka_unit_test(tm_11_either_side_rekeys_after_2_to_the_60_messages),
-		cmocka_unit_test(tm_12_the_last_counters_are_never_used),
+		cmocka_unit_test(tm_12_defect_17_the_last_counters_are_never_used),
 		cmocka_unit_test(rp_6_the_last_counter_of_all_ends_receiving),
 		cmocka_unit_test(ten_minutes_of_traffic_lose_nothing),
 		cmocka_unit_test(a_replaced_session_goes_on_receiving_what_was_under_way),

@@ -111,7 +111,7 @@ ro_1_a_response_moves_the_endpoint(void **state)
 }
 
 static void
-ro_2_ro_3_ro_6_forged_and_replayed_data_move_nothing(void **state)
+ro_2_ro_3_ro_6_defect_2_forged_and_replayed_data_move_nothing(void **state)
 {
 	struct puppet puppet;
 	struct pair *pair;
@@ -233,7 +233,7 @@ main(void)
 		cmocka_unit_test(ro_1_authentic_data_moves_the_endpoint),
 		cmocka_unit_test(ro_1_an_initiation_moves_the_endpoint),
 		cmocka_unit_test(ro_1_a_response_moves_the_endpoint),
-		cmocka_unit_test(ro_2_ro_3_ro_6_forged_and_replayed_data_move_nothing),
+		cmocka_unit_test(ro_2_ro_3_ro_6_defect_2_forged_and_replayed_data_move_nothing),
 		cmocka_unit_test(ro_4_authentic_data_with_a_foreign_source_moves_but_is_dropped),
 		cmocka_unit_test(refused_handshake_messages_move_nothing),
 		cmocka_unit_test(ro_7_the_last_packet_processed_wins),

@@ -1,5 +1,6 @@
 #!/bin/bash
 # The UDP port and the interface belong to one gateway: another user of either is refused.
+# Case CF-10.
 # Arguments: none
 #
 #   a (gateway) and second (gateway, port 4999), or ncat on port 4567 ──── lan ──── b (wireguard-go)

@@ -1,5 +1,6 @@
 #!/bin/bash
 # IPv4 and IPv6, outside and inside, in all four combinations.
+# Case TR-14.
 # Arguments: PEER ROLE
 #
 #   a (gateway) ──── lan: 192.0.2.0/24, 2001:db8::/64 ──── b (peer)

@@ -1,5 +1,6 @@
 #!/bin/bash
 # A preshared key: the same on both sides makes a session, different ones make none.
+# Case HS-4.
 # Arguments: PEER ROLE
 #
 #   a (gateway, key 1) ──── lan ──── b (peer, key 2, then key 1)

@@ -1,6 +1,7 @@
 #!/bin/bash
 # A reconfiguration is not noticed by the traffic of peers that did not change: not one packet of
 # 5,000 a second is missing, and no handshake is made.
+# Case CF-1.
 # Arguments: none
 #
 #   a (gateway) ──── lan ──── b (gateway)         252 more peers in their files, which do not exist

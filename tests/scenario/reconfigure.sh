@@ -1,5 +1,6 @@
 #!/bin/bash
 # Reconfiguring a gateway that runs: what changes is said and applied, all of it or nothing.
+# Case CF-14.
 # Arguments: none
 #
 #   a (gateway) ──── lan ──── b, c (PEER); c is not in a's files at first

@@ -1,5 +1,6 @@
 #!/bin/bash
 # The peer moves to another address and port: the gateway follows, and connections go on.
+# Case RO-1.
 # Arguments: PEER
 #
 #   a (gateway) ──── lan ──── b (peer): 192.0.2.2:4567, 192.0.2.102:5999, [2001:db8::2]:5999

@@ -1,5 +1,6 @@
 #!/bin/bash
 # Handshake, ping, and iperf3 over TCP and UDP both ways.
+# Case HS-4.
 # Arguments: PEER ROLE
 #
 #   a (gateway) ──── lan ──── b (peer)

@@ -1,5 +1,6 @@
 #!/bin/bash
 # wg(8) changes the running gateway: set, setconf, syncconf, addconf; what does not change goes on.
+# Cases CF-9, CF-18.
 # Arguments: PEER
 #
 #   a (gateway) ──── lan ──── b (peer, in a's files), c (peer, added by wg set)

@@ -1,5 +1,6 @@
 #!/bin/bash
 # wg(8) reads the gateway as it reads any other: show, show dump, showconf.
+# Case CF-12.
 # Arguments: none
 #
 #   a (gateway) ──── lan ──── b (wireguard-go), c (never started)

@@ -1,5 +1,6 @@
 #!/bin/bash
 # Files that are wrong: the gateway refuses them and says which file and which line.
+# Cases CF-6, CF-14.
 # Arguments: none
 #
 #   a (gateway, its files spoilt one way after the other) ──── lan ──── b (no more than an entry)

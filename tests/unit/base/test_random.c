@@ -63,7 +63,7 @@ refuse_getrandom(void)
 }
 
 static void
-test_fails_closed(void **state)
+sec_8_fails_closed(void **state)
 {
 	pid_t child = fork();
 	int status;
@@ -91,7 +91,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_fills),
-		cmocka_unit_test(test_fails_closed),
+		cmocka_unit_test(sec_8_fails_closed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

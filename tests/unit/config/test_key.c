@@ -69,7 +69,7 @@ assert_refused(bool taken, const uint8_t key[KEY_LEN])
 
 /* Every byte value at every place; the base64 twin is the alphabet, the hex twin too. */
 static void
-other_characters_are_refused(void **state)
+defect_19_other_characters_are_refused(void **state)
 {
 	static const char alphabet[] =
 		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -107,7 +107,7 @@ other_characters_are_refused(void **state)
 }
 
 static void
-other_lengths_are_refused(void **state)
+defect_19_other_lengths_are_refused(void **state)
 {
 	uint8_t key[KEY_LEN];
 	char text[KEY_HEX_LEN + 2];
@@ -176,8 +176,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(known_texts),
 		cmocka_unit_test(random_keys_as_libsodium_has_them),
-		cmocka_unit_test(other_characters_are_refused),
-		cmocka_unit_test(other_lengths_are_refused),
+		cmocka_unit_test(defect_19_other_characters_are_refused),
+		cmocka_unit_test(defect_19_other_lengths_are_refused),
 		cmocka_unit_test(low_order_keys),
 	};
 

@@ -10,6 +10,7 @@
 #include <dirent.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 
 #include <sodium.h>
 
@@ -166,7 +167,7 @@ private_file_without_key(void **state)
 }
 
 static void
-directories(void **state)
+cf_14_directories(void **state)
 {
 	write_text(PRIVATE, A_PRIVATE_FILE);
 	write_text(PUBLIC, NULL);
@@ -183,7 +184,7 @@ directories(void **state)
 
 /* None of these may make the load wait. */
 static void
-fifos_sockets_and_devices(void **state)
+cf_14_fifos_sockets_and_devices(void **state)
 {
 	const char *message =
 		PUBLIC ": error: is a FIFO, a socket or a device; put a regular file there\n";
@@ -205,7 +206,7 @@ fifos_sockets_and_devices(void **state)
 }
 
 static void
-symbolic_links_are_followed(void **state)
+cf_14_symbolic_links_are_followed(void **state)
 {
 	struct tunnel_config *config;
 
@@ -221,7 +222,7 @@ symbolic_links_are_followed(void **state)
 }
 
 static void
-unreadable_files(void **state)
+cf_14_unreadable_files(void **state)
 {
 	write_text(PRIVATE, A_PRIVATE_FILE);
 	write_text(PUBLIC, PEER_2);
@@ -241,7 +242,7 @@ unreadable_files(void **state)
 }
 
 static void
-permissions_of_the_private_key(void **state)
+cf_14_permissions_of_the_private_key(void **state)
 {
 	const struct {
 		mode_t mode;
@@ -455,7 +456,7 @@ earlier_errors_do_not_count(void **state)
 }
 
 static void
-same_key_twice(void **state)
+cf_6_same_key_twice(void **state)
 {
 	assert_null(load_texts(A_PRIVATE_FILE "[Peer]\nPublicKey = " KEY_3 "\n",
 		PEER_2 "[Peer]\nPublicKey = " KEY_3 "\n" PEER_2,
@@ -517,6 +518,65 @@ open_descriptors(void)
 	return count;
 }
 
+/* Renames the next version over the public file; the files differ in one port. */
+static void
+replace_public(unsigned version)
+{
+	char text[512];
+
+	snprintf(text, sizeof(text), PEER_2 "Endpoint = 198.51.100.2:%u\n", 1000 + version);
+	write_bytes("next", text, strlen(text), 0644);
+	assert_int_equal(rename("next", PUBLIC), 0);
+}
+
+/* The port of the one peer; what the report says of a file that was replaced meanwhile is right. */
+static unsigned
+load_port(void)
+{
+	struct report report = {0};
+	struct tunnel_config *config = tunnel_config_load(PRIVATE, PUBLIC, false, &report);
+	unsigned port;
+
+	assert_non_null(config);
+	assert_int_equal(report.errors, 0);
+	assert_int_equal(config->peer_count, 1);
+	port = config->peers[0].port;
+	tunnel_config_destroy(config);
+	report_fini(&report);
+	return port;
+}
+
+/* Replaced as fast as it can be, by another process: each load sees one version whole. */
+static void
+cf_15_a_file_that_is_replaced_all_the_time(void **state)
+{
+	const unsigned before = open_descriptors();
+	unsigned last = 1000;
+	pid_t child;
+	int status;
+
+	write_text(PRIVATE, A_PRIVATE_FILE);
+	replace_public(0);
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		for (unsigned version = 1; version <= 1000; version++) {
+			replace_public(version);
+			usleep(500);
+		}
+		_exit(0);
+	}
+	while (waitpid(child, &status, WNOHANG) == 0) {
+		const unsigned port = load_port();
+
+		assert_in_range(port, last, 2000);
+		last = port;
+	}
+	assert_int_equal(status, 0);
+	assert_int_equal(load_port(), 2000);
+	assert_int_equal(open_descriptors(), before);
+}
+
 static void
 no_descriptor_stays_open(void **state)
 {
@@ -567,11 +627,11 @@ main(void)
 		cmocka_unit_test(private_key_is_clamped),
 		cmocka_unit_test(no_table_is_no_clustering),
 		cmocka_unit_test(private_file_without_key),
-		cmocka_unit_test(directories),
-		cmocka_unit_test(fifos_sockets_and_devices),
-		cmocka_unit_test(symbolic_links_are_followed),
-		cmocka_unit_test(unreadable_files),
-		cmocka_unit_test(permissions_of_the_private_key),
+		cmocka_unit_test(cf_14_directories),
+		cmocka_unit_test(cf_14_fifos_sockets_and_devices),
+		cmocka_unit_test(cf_14_symbolic_links_are_followed),
+		cmocka_unit_test(cf_14_unreadable_files),
+		cmocka_unit_test(cf_14_permissions_of_the_private_key),
 		cmocka_unit_test(strict_permissions_of_the_private_key),
 		cmocka_unit_test(private_key_in_the_public_file),
 		cmocka_unit_test(one_file_may_be_both),
@@ -581,8 +641,9 @@ main(void)
 		cmocka_unit_test(too_large_a_file),
 		cmocka_unit_test(errors_of_both_files_are_told),
 		cmocka_unit_test(earlier_errors_do_not_count),
-		cmocka_unit_test(same_key_twice),
+		cmocka_unit_test(cf_6_same_key_twice),
 		cmocka_unit_test(same_prefix_twice),
+		cmocka_unit_test(cf_15_a_file_that_is_replaced_all_the_time),
 		cmocka_unit_test(no_descriptor_stays_open),
 		cmocka_unit_test(ten_thousand_peers),
 	};

@@ -144,7 +144,7 @@ unknown_keys_and_sections(void **state)
 
 /* Keys that lost their names, whole or in pieces, and keys in wrong places: nothing of them. */
 static void
-messages_hold_no_secret(void **state)
+cf_14_sec_6_messages_hold_no_secret(void **state)
 {
 	static const char secret[] = OWN_PRIVATE;
 	static const char *const forms[] = {"%s\n", "PrivateKey %s\n", "[%s]\n", "Private = %s\n",
@@ -417,7 +417,7 @@ allowed_ips_that_are_none(void **state)
 }
 
 static void
-allowed_ips_with_host_bits(void **state)
+ai_8_allowed_ips_with_host_bits(void **state)
 {
 	struct tunnel_config *config = load_peer(
 		"AllowedIPs = 10.8.4.0/24, 10.8.3.2/24, fd00::1/0\n",
@@ -430,7 +430,7 @@ allowed_ips_with_host_bits(void **state)
 }
 
 static void
-bad_keys(void **state)
+defect_19_bad_keys(void **state)
 {
 	static const uint8_t low_order[3][KEY_LEN] = {{0}, {1}, {[KEY_LEN - 1] = 0x80}};
 	static const char psk_message[] = PUBLIC
@@ -515,7 +515,7 @@ main(void)
 		cmocka_unit_test(all_keys_of_a_peer),
 		cmocka_unit_test(names_of_peers),
 		cmocka_unit_test(unknown_keys_and_sections),
-		cmocka_unit_test(messages_hold_no_secret),
+		cmocka_unit_test(cf_14_sec_6_messages_hold_no_secret),
 		cmocka_unit_test(settings_in_the_wrong_place),
 		cmocka_unit_test(peers_without_public_key),
 		cmocka_unit_test(some_headers_missing),
@@ -524,8 +524,8 @@ main(void)
 		cmocka_unit_test(numbers),
 		cmocka_unit_test(endpoints),
 		cmocka_unit_test(allowed_ips_that_are_none),
-		cmocka_unit_test(allowed_ips_with_host_bits),
-		cmocka_unit_test(bad_keys),
+		cmocka_unit_test(ai_8_allowed_ips_with_host_bits),
+		cmocka_unit_test(defect_19_bad_keys),
 		cmocka_unit_test(zero_bytes),
 		cmocka_unit_test(large_things),
 	};

@@ -140,7 +140,7 @@ random_changes(void **state)
 
 /* A copy that was broken off, at every byte. */
 static void
-every_beginning(void **state)
+cf_14_every_beginning(void **state)
 {
 	for (size_t len = 0; len <= strlen(public_file); len++) {
 		struct report report = {0};
@@ -162,7 +162,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(random_changes),
-		cmocka_unit_test(every_beginning),
+		cmocka_unit_test(cf_14_every_beginning),
 	};
 
 	return cmocka_run_group_tests_name(

@@ -5,6 +5,10 @@
 
 #include "pair.h"
 
+#include "base/bytes.h"
+
+#include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
@@ -152,7 +156,7 @@ obstacles_are_published_and_warned_of_once(void **state)
 }
 
 static void
-the_local_address_is_kept_until_forgotten(void **state)
+ro_8_ro_9_the_local_address_is_kept_until_forgotten(void **state)
 {
 	struct bed bed;
 	struct endpoint remote;
@@ -190,6 +194,63 @@ roaming_empties_the_mailbox(void **state)
 	bed_fini(&bed);
 }
 
+/* What a lane sees while the peer moves to and fro: one place or the other, whole. */
+struct onlooker {
+	struct bed *bed;
+	const struct endpoint *places;
+	_Atomic bool stop;
+	uint64_t looks;
+	uint64_t torn;
+};
+
+static void *
+look_on(void *argument)
+{
+	struct onlooker *onlooker = argument;
+	struct reclaim *reclaim = onlooker->bed->control->reclaim;
+
+	reclaim_online(reclaim, 0);
+	while (!atomic_load(&onlooker->stop)) {
+		const struct encap *encap = published(onlooker->bed);
+		const struct endpoint *place =
+			&onlooker->places[encap->remote.port == onlooker->places[1].port];
+
+		/* Address and port as they are kept, and as they are sent: IPv4, then UDP. */
+		onlooker->torn += !endpoint_equal(&encap->remote, place) ||
+			memcmp(encap->header.bytes + 14 + 16, place->address.bytes, 4) != 0 ||
+			load_be16(encap->header.bytes + 14 + 20 + 2) != place->port;
+		onlooker->looks++;
+		reclaim_quiescent(reclaim, 0);
+	}
+	reclaim_offline(reclaim, 0);
+	return NULL;
+}
+
+static void
+ro_7_no_address_is_torn_over_a_million_moves(void **state)
+{
+	struct bed bed;
+	struct endpoint places[2];
+	struct onlooker onlooker = {.bed = &bed, .places = places};
+	pthread_t thread;
+
+	bed_init(&bed);
+	assert_int_equal(endpoint_parse("198.51.100.7:1111", &places[0]), 0);
+	assert_int_equal(endpoint_parse("203.0.113.9:2222", &places[1]), 0);
+	endpoint_set(bed.control, bed.peer, &places[0], NULL);
+	assert_int_equal(pthread_create(&thread, NULL, look_on, &onlooker), 0);
+	for (unsigned i = 1; i <= 1000000; i++) {
+		endpoint_set(bed.control, bed.peer, &places[i % 2], NULL);
+		while (reclaim_poll(bed.control->reclaim) > 1000)
+			sched_yield();
+	}
+	atomic_store(&onlooker.stop, true);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_true(onlooker.looks > 1000);
+	assert_int_equal(onlooker.torn, 0);
+	bed_fini(&bed);
+}
+
 int
 main(void)
 {
@@ -197,8 +258,9 @@ main(void)
 		cmocka_unit_test(an_endpoint_with_a_next_hop_is_published),
 		cmocka_unit_test(only_changes_are_published),
 		cmocka_unit_test(obstacles_are_published_and_warned_of_once),
-		cmocka_unit_test(the_local_address_is_kept_until_forgotten),
+		cmocka_unit_test(ro_8_ro_9_the_local_address_is_kept_until_forgotten),
 		cmocka_unit_test(roaming_empties_the_mailbox),
+		cmocka_unit_test(ro_7_no_address_is_torn_over_a_million_moves),
 	};
 
 	return cmocka_run_group_tests(tests, pair_eal, pair_eal_end);

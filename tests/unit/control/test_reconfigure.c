@@ -105,7 +105,7 @@ snapshot_of(struct peer *peer)
 }
 
 static void
-cf_19_a_plan_that_fails_leaves_everything_as_it_was(void **state)
+ai_11_cf_19_a_plan_that_fails_leaves_everything_as_it_was(void **state)
 {
 	struct pair *pair = pair_begin(&(const struct pair_options){.sites = 3});
 	const struct tunnel *tunnel = pair_tunnel(pair, 0);
@@ -247,7 +247,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(cf_19_a_plan_that_fails_leaves_everything_as_it_was),
+		cmocka_unit_test(ai_11_cf_19_a_plan_that_fails_leaves_everything_as_it_was),
 		cmocka_unit_test(applying_takes_no_memory),
 		cmocka_unit_test(cf_10_ports_are_changed_together_or_not_at_all),
 	};

@@ -205,7 +205,7 @@ ask(struct bed *bed, int fd, const char *request, const char *expected)
 
 /* wg(8) turns the sign of what "set" answers, and takes digits only after "get". */
 static void
-errors_have_the_sign_that_wg_reads(void **state)
+cf_11_errors_have_the_sign_that_wg_reads(void **state)
 {
 	struct bed bed;
 	int fd;
@@ -293,7 +293,7 @@ main(void)
 		cmocka_unit_test(get_tells_all_of_a_tunnel),
 		cmocka_unit_test(get_leaves_out_what_there_is_not),
 		cmocka_unit_test(get_leaves_no_copy_of_a_key_behind),
-		cmocka_unit_test(errors_have_the_sign_that_wg_reads),
+		cmocka_unit_test(cf_11_errors_have_the_sign_that_wg_reads),
 		cmocka_unit_test(a_socket_that_is_too_busy_is_in_use),
 		cmocka_unit_test(without_descriptors_it_waits_and_does_not_spin),
 	};

@@ -12,6 +12,8 @@
 #include "pair.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -89,6 +91,16 @@ get_has(struct bed *bed, const char *part)
 	return has;
 }
 
+static size_t
+occurrences(const char *text, const char *part)
+{
+	size_t count = 0;
+
+	for (; (text = strstr(text, part)) != NULL; text += strlen(part))
+		count++;
+	return count;
+}
+
 static struct peer *
 find(struct bed *bed, const uint8_t key[32])
 {
@@ -151,7 +163,7 @@ replacing_the_peers_ends_their_sessions(void **state)
 }
 
 static void
-a_private_key_reads_back_clamped_and_zeros_remove_it(void **state)
+cf_17_a_private_key_reads_back_clamped_and_zeros_remove_it(void **state)
 {
 	static const uint8_t unclamped[32] = {0xff, 1, [31] = 0xff};
 	struct bed bed;
@@ -168,7 +180,179 @@ a_private_key_reads_back_clamped_and_zeros_remove_it(void **state)
 }
 
 static void
-what_is_absent_is_neither_removed_nor_updated(void **state)
+cf_4_the_same_private_key_changes_nothing(void **state)
+{
+	struct bed bed;
+	const struct session *session;
+	struct peer *peer;
+	uint64_t sent;
+
+	bed_init(&bed, &(const struct pair_options){.sites = 2});
+	pair_connect(bed.pair, 0, 1);
+	pair_advance(bed.pair, NS_IN_S);
+	peer = pair_peer(bed.pair, 0, 1);
+	session = atomic_load(&peer->current);
+	sent = bed.pair->wire.sent_count;
+	assert_int_equal(set_key(&bed, "private_key=", bed.pair->sites[0].private_key, ""), 0);
+	pair_settle(bed.pair);
+	assert_ptr_equal(atomic_load(&peer->current), session);
+	assert_ptr_equal(peer_send_session(peer, pair_now_ns(bed.pair)), session);
+	assert_int_equal(bed.pair->wire.sent_count, sent);
+	pair_converse(bed.pair, 0, 1);
+	assert_int_equal(wire_count(&bed.pair->wire, 0, 0, MESSAGE_INITIATION), 1);
+	bed_fini(&bed);
+}
+
+/* The second entry of a key goes on with the first; a list that it replaces is its own. */
+static void
+cf_6_a_key_twice_is_one_peer(void **state)
+{
+	struct bed bed;
+	char text[2048];
+	char hex[KEY_HEX_LEN + 1];
+
+	bed_init(&bed, &(const struct pair_options){.gateways = 1});
+	key_to_hex(bed.public_keys[0], hex);
+	snprintf(text, sizeof(text),
+		"set=1\npublic_key=%s\nreplace_allowed_ips=true\nallowed_ip=10.1.0.0/16\n"
+		"persistent_keepalive_interval=7\npublic_key=%s\nreplace_allowed_ips=true\n"
+		"allowed_ip=172.16.0.0/12\n\n",
+		hex, hex);
+	assert_int_equal(apply(&bed, text), 0);
+	assert_int_equal(bed.tunnel->peer_count, 2);
+	assert_int_equal(find(&bed, bed.public_keys[0])->persistent_keepalive_s, 7);
+	assert_true(get_has(&bed, "allowed_ip=172.16.0.0/12\n"));
+	assert_false(get_has(&bed, "allowed_ip=10.1.0.0/16\n"));
+	bed_fini(&bed);
+}
+
+/* Writes what "get" says as a "set" request, without what only "get" has. */
+static void
+request_from(struct bed *bed, char *request, size_t room)
+{
+	static const char *const only[] = {
+		"errno=", "last_handshake_time", "rx_bytes=", "tx_bytes=", "protocol_version="};
+	size_t len;
+	char *text = uapi_get(bed->tunnel, &len);
+	char *rest = text;
+	const char *line;
+
+	snprintf(request, room, "set=1\nreplace_peers=true\n");
+	while ((line = strsep(&rest, "\n")) != NULL) {
+		bool skip = line[0] == '\0';
+
+		for (unsigned i = 0; i < sizeof(only) / sizeof(only[0]); i++)
+			skip |= strncmp(line, only[i], strlen(only[i])) == 0;
+		if (!skip)
+			snprintf(request + strlen(request), room - strlen(request), "%s\n", line);
+	}
+	snprintf(request + strlen(request), room - strlen(request), "\n");
+	secret_free(text);
+}
+
+static void
+p_10_what_get_says_set_takes(void **state)
+{
+	struct bed bed;
+	static char first[REQUEST_MAX];
+	static char second[REQUEST_MAX];
+	char lines[256];
+
+	bed_init(&bed, &(const struct pair_options){.gateways = 1, .preshared = {true}});
+	for (unsigned i = 0; i < KEY_COUNT; i++) {
+		snprintf(lines, sizeof(lines),
+			"endpoint=%s\npersistent_keepalive_interval=%u\nallowed_ip=%s\nallowed_ip=%s\n",
+			endpoints[1 + i % 3], 3 * i, prefixes[i],
+			prefixes[PREFIX_COUNT - 1 - i % 2]);
+		assert_int_equal(
+			set_key(&bed, "fwmark=7\npublic_key=", bed.public_keys[i], lines), 0);
+	}
+	request_from(&bed, first, sizeof(first));
+	assert_int_equal(apply(&bed, first), 0);
+	request_from(&bed, second, sizeof(second));
+	assert_string_equal(first, second);
+	assert_int_equal(occurrences(second, "public_key="), 1 + KEY_COUNT);
+	bed_fini(&bed);
+}
+
+struct setter {
+	struct bed *bed;
+	_Atomic bool stop;
+	unsigned sets;
+};
+
+/* Gives both peers the same keepalive, another one each time. */
+static void *
+set_again_and_again(void *argument)
+{
+	struct setter *setter = argument;
+	char text[512];
+	char hex[2][KEY_HEX_LEN + 1];
+
+	for (unsigned i = 0; i < 2; i++)
+		key_to_hex(setter->bed->public_keys[i], hex[i]);
+	while (!atomic_load(&setter->stop)) {
+		const unsigned keepalive = 1000 + setter->sets % 1000;
+
+		snprintf(text, sizeof(text),
+			"set=1\npublic_key=%s\npersistent_keepalive_interval=%u\n"
+			"public_key=%s\npersistent_keepalive_interval=%u\n\n",
+			hex[0], keepalive, hex[1], keepalive);
+		if (apply(setter->bed, text) != 0)
+			abort();
+		setter->sets++;
+	}
+	return NULL;
+}
+
+static void
+cf_12_get_while_set_goes_on(void **state)
+{
+	static const char key[] = "persistent_keepalive_interval=";
+	struct bed bed;
+	struct setter setter = {.bed = &bed};
+	struct control *control;
+	pthread_t thread;
+	unsigned changes = 0;
+	unsigned last = 0;
+
+	bed_init(&bed, &(const struct pair_options){.gateways = 1});
+	control = &bed.pair->sites[0].gateway->control;
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(set_key(&bed, "public_key=", bed.public_keys[i],
+					 "persistent_keepalive_interval=999\n"),
+			0);
+	assert_int_equal(pthread_create(&thread, NULL, set_again_and_again, &setter), 0);
+	while (changes < 200) {
+		unsigned keepalive[3] = {0};
+		const char *at;
+		char *text;
+		size_t len;
+
+		control_lock(control);
+		text = uapi_get(bed.tunnel, &len);
+		control_unlock(control);
+		at = text;
+		for (unsigned i = 0; i < 3 && (at = strstr(at, key)) != NULL; i++) {
+			at += strlen(key);
+			keepalive[i] = (unsigned)strtoul(at, NULL, 10);
+		}
+		/* The pair's own peer has none. */
+		assert_int_equal(keepalive[0] + keepalive[1] + keepalive[2],
+			2 * (keepalive[0] > keepalive[1] ? keepalive[0] : keepalive[1]));
+		changes += keepalive[1] != last;
+		last = keepalive[1];
+		secret_free(text);
+		sched_yield();
+	}
+	atomic_store(&setter.stop, true);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_true(setter.sets > 100);
+	bed_fini(&bed);
+}
+
+static void
+cf_18_what_is_absent_is_neither_removed_nor_updated(void **state)
 {
 	struct bed bed;
 
@@ -184,7 +368,7 @@ what_is_absent_is_neither_removed_nor_updated(void **state)
 }
 
 static void
-our_own_key_is_passed_over(void **state)
+cf_5_our_own_key_is_passed_over(void **state)
 {
 	struct bed bed;
 
@@ -217,7 +401,7 @@ port_zero_is_one_that_is_free(void **state)
 }
 
 static void
-an_error_at_the_end_undoes_the_beginning(void **state)
+cf_11_an_error_at_the_end_undoes_the_beginning(void **state)
 {
 	struct bed bed;
 
@@ -263,16 +447,6 @@ request_init(struct request *request, size_t room)
 	add(request, "set=1\n");
 }
 
-static size_t
-occurrences(const char *text, const char *part)
-{
-	size_t count = 0;
-
-	for (; (text = strstr(text, part)) != NULL; text += strlen(part))
-		count++;
-	return count;
-}
-
 static void
 add_peers(struct request *request, unsigned count)
 {
@@ -307,7 +481,7 @@ ten_thousand_peers_are_set_and_shown(void **state)
 
 /* As many as the kernel's own tests give one peer. */
 static void
-one_peer_has_130560_allowed_ips(void **state)
+ai_10_one_peer_has_130560_allowed_ips(void **state)
 {
 	struct request request;
 	struct bed bed;
@@ -647,13 +821,17 @@ main(void)
 		cmocka_unit_test(a_request_without_lines_changes_nothing),
 		cmocka_unit_test(a_session_stays_whatever_else_changes),
 		cmocka_unit_test(replacing_the_peers_ends_their_sessions),
-		cmocka_unit_test(a_private_key_reads_back_clamped_and_zeros_remove_it),
-		cmocka_unit_test(what_is_absent_is_neither_removed_nor_updated),
-		cmocka_unit_test(our_own_key_is_passed_over),
+		cmocka_unit_test(cf_17_a_private_key_reads_back_clamped_and_zeros_remove_it),
+		cmocka_unit_test(cf_4_the_same_private_key_changes_nothing),
+		cmocka_unit_test(cf_6_a_key_twice_is_one_peer),
+		cmocka_unit_test(cf_12_get_while_set_goes_on),
+		cmocka_unit_test(p_10_what_get_says_set_takes),
+		cmocka_unit_test(cf_18_what_is_absent_is_neither_removed_nor_updated),
+		cmocka_unit_test(cf_5_our_own_key_is_passed_over),
 		cmocka_unit_test(port_zero_is_one_that_is_free),
-		cmocka_unit_test(an_error_at_the_end_undoes_the_beginning),
+		cmocka_unit_test(cf_11_an_error_at_the_end_undoes_the_beginning),
 		cmocka_unit_test(ten_thousand_peers_are_set_and_shown),
-		cmocka_unit_test(one_peer_has_130560_allowed_ips),
+		cmocka_unit_test(ai_10_one_peer_has_130560_allowed_ips),
 		cmocka_unit_test(more_peers_than_there_is_room_for_are_refused),
 		cmocka_unit_test(requests_do_what_the_model_does),
 	};

@@ -139,7 +139,7 @@ is_closed(struct bed *bed, int fd)
 }
 
 static void
-a_connection_serves_one_request_after_the_other(void **state)
+cf_11_a_connection_serves_one_request_after_the_other(void **state)
 {
 	struct bed bed;
 	int fd;
@@ -162,7 +162,7 @@ a_connection_serves_one_request_after_the_other(void **state)
 
 /* A request of three megabytes, then one that is longer than any may be. */
 static void
-long_requests_are_taken_and_longer_ones_answered(void **state)
+cf_13_long_requests_are_taken_and_longer_ones_answered(void **state)
 {
 	const size_t size = UAPI_REQUEST_MAX + 4096;
 	char *text = malloc(size);
@@ -186,7 +186,7 @@ long_requests_are_taken_and_longer_ones_answered(void **state)
 }
 
 static void
-half_a_request_holds_up_nobody(void **state)
+cf_13_half_a_request_holds_up_nobody(void **state)
 {
 	struct bed bed;
 	struct control *control;
@@ -209,7 +209,7 @@ half_a_request_holds_up_nobody(void **state)
 }
 
 static void
-patience_ends_however_the_bytes_are_spread(void **state)
+cf_13_patience_ends_however_the_bytes_are_spread(void **state)
 {
 	struct bed bed;
 	int fd;
@@ -229,7 +229,7 @@ patience_ends_however_the_bytes_are_spread(void **state)
 }
 
 static void
-an_answer_that_is_not_taken_ends_the_connection(void **state)
+cf_13_an_answer_that_is_not_taken_ends_the_connection(void **state)
 {
 	const int little = 4096;
 	struct bed bed;
@@ -253,7 +253,7 @@ an_answer_that_is_not_taken_ends_the_connection(void **state)
 
 /* A thousand come and say nothing: whoever has something to say is served. */
 static void
-the_longest_silent_makes_room(void **state)
+cf_13_the_longest_silent_makes_room(void **state)
 {
 	struct bed bed;
 	int silent[1000];
@@ -337,12 +337,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_connection_serves_one_request_after_the_other),
-		cmocka_unit_test(long_requests_are_taken_and_longer_ones_answered),
-		cmocka_unit_test(half_a_request_holds_up_nobody),
-		cmocka_unit_test(patience_ends_however_the_bytes_are_spread),
-		cmocka_unit_test(an_answer_that_is_not_taken_ends_the_connection),
-		cmocka_unit_test(the_longest_silent_makes_room),
+		cmocka_unit_test(cf_11_a_connection_serves_one_request_after_the_other),
+		cmocka_unit_test(cf_13_long_requests_are_taken_and_longer_ones_answered),
+		cmocka_unit_test(cf_13_half_a_request_holds_up_nobody),
+		cmocka_unit_test(cf_13_patience_ends_however_the_bytes_are_spread),
+		cmocka_unit_test(cf_13_an_answer_that_is_not_taken_ends_the_connection),
+		cmocka_unit_test(cf_13_the_longest_silent_makes_room),
 #ifndef __SANITIZE_ADDRESS__
 		cmocka_unit_test(no_key_is_left_as_text),
 #endif

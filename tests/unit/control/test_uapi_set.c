@@ -99,7 +99,7 @@ an_empty_request_has_no_operation(void **state)
 }
 
 static void
-what_is_not_exactly_so_is_refused(void **state)
+cf_11_what_is_not_exactly_so_is_refused(void **state)
 {
 	static const char *const lines[] = {
 		/* Numbers. */
@@ -186,7 +186,7 @@ what_is_not_exactly_so_is_refused(void **state)
 }
 
 static void
-a_line_without_equals_is_another_error(void **state)
+cf_11_a_line_without_equals_is_another_error(void **state)
 {
 	struct uapi_operation operation;
 
@@ -246,8 +246,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_key_is_read),
 		cmocka_unit_test(an_empty_request_has_no_operation),
-		cmocka_unit_test(what_is_not_exactly_so_is_refused),
-		cmocka_unit_test(a_line_without_equals_is_another_error),
+		cmocka_unit_test(cf_11_what_is_not_exactly_so_is_refused),
+		cmocka_unit_test(cf_11_a_line_without_equals_is_another_error),
 		cmocka_unit_test(zero_bytes_are_refused),
 		cmocka_unit_test(a_value_of_a_megabyte_is_refused),
 		cmocka_unit_test(an_error_says_where_and_what_but_not_the_value),

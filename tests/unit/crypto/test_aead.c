@@ -220,7 +220,7 @@ test_judge(void **state)
 
 /* Data messages of the handshake in test_handshake_vectors, from the same source. */
 static void
-test_published(void **state)
+defect_11_published(void **state)
 {
 	static const struct {
 		const char *key;
@@ -412,7 +412,7 @@ test_random(void **state)
 
 /* Every length once, so that none hides between the random ones. */
 static void
-test_lengths(void **state)
+p_1_lengths(void **state)
 {
 	struct contexts *contexts = *state;
 	struct batch *batch = malloc(sizeof(*batch));
@@ -453,7 +453,7 @@ test_exact_buffers(void **state)
 
 /* Every single bit of the tag, at every place in batches of several sizes. */
 static void
-test_forged_tags(void **state)
+defect_1_forged_tags(void **state)
 {
 	static const unsigned counts[] = {1, 2, 7, 16, 33, 64};
 	struct contexts *contexts = *state;
@@ -537,11 +537,11 @@ main(int argc, char *argv[])
 		cmocka_unit_test(test_choice),
 		cmocka_unit_test(test_unknown),
 		cmocka_unit_test(test_judge),
-		cmocka_unit_test(test_published),
+		cmocka_unit_test(defect_11_published),
 		cmocka_unit_test(test_random),
-		cmocka_unit_test(test_lengths),
+		cmocka_unit_test(p_1_lengths),
 		cmocka_unit_test(test_exact_buffers),
-		cmocka_unit_test(test_forged_tags),
+		cmocka_unit_test(defect_1_forged_tags),
 		cmocka_unit_test(test_other_nonce_or_key),
 		cmocka_unit_test(test_empty_batch),
 	};

@@ -271,7 +271,7 @@ test_sound(void **state)
 }
 
 static void
-test_broken(void **state)
+sec_1_defect_1_defect_13_broken(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++) {
@@ -335,7 +335,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sound),
-		cmocka_unit_test(test_broken),
+		cmocka_unit_test(sec_1_defect_1_defect_13_broken),
 		cmocka_unit_test(test_not_created),
 		cmocka_unit_test(test_counts),
 	};

@@ -351,7 +351,7 @@ hs_7_stamp_from_the_future(void **context)
 }
 
 static void
-hs_13_spacing(void **context)
+hs_13_defect_5_spacing(void **context)
 {
 	struct pair pair = pair_without_psk();
 	struct noise_handshake before;
@@ -732,7 +732,7 @@ main(void)
 		cmocka_unit_test(hs_11_no_response_to_a_low_order_ephemeral),
 		cmocka_unit_test(hs_12_low_order_peers),
 		cmocka_unit_test(hs_12_low_order_sender),
-		cmocka_unit_test(hs_13_spacing),
+		cmocka_unit_test(hs_13_defect_5_spacing),
 		cmocka_unit_test(hs_13_first_of_all),
 		cmocka_unit_test(hs_17_response_to_an_earlier_initiation),
 		cmocka_unit_test(hs_18_response_twice),

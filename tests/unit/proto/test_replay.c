@@ -37,7 +37,7 @@ accept_sweep(struct replay *replay, uint64_t first, uint64_t last, int64_t step)
 }
 
 static void
-rp_1_table(void **context)
+rp_1_defect_7_table(void **context)
 {
 	static const struct {
 		uint64_t counter;
@@ -144,7 +144,7 @@ rp_5_jumps_clear_the_window(void **context)
 }
 
 static void
-rp_6_reject_after_messages(void **context)
+rp_6_defect_17_reject_after_messages(void **context)
 {
 	const uint64_t counters[] = {R - 1, R, R + 1, UINT64_MAX, R - 2};
 	struct replay replay = {0};
@@ -263,7 +263,7 @@ random_counter(uint64_t *random, uint64_t newest)
 }
 
 static void
-rp_4_random_walk(void **context)
+rp_4_p_3_random_walk(void **context)
 {
 	static struct set set;
 	uint64_t random = seed_new();
@@ -377,7 +377,7 @@ inject_from_threads(struct injection *injection, uint64_t stride)
  * yet brought it either: so each counter must be accepted, and once.
  */
 static void
-rp_10_rp_11_every_counter_once_over_threads(void **context)
+rp_10_rp_11_defect_6_defect_8_every_counter_once_over_threads(void **context)
 {
 	static struct injection injection;
 
@@ -409,17 +409,17 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(rp_1_table),
+		cmocka_unit_test(rp_1_defect_7_table),
 		cmocka_unit_test(rp_1_sweeps),
 		cmocka_unit_test(rp_2_twice_in_one_call),
 		cmocka_unit_test(rp_3_edge_of_the_window),
 		cmocka_unit_test(rp_3_edge_moves_within_a_call),
-		cmocka_unit_test(rp_4_random_walk),
+		cmocka_unit_test(rp_4_p_3_random_walk),
 		cmocka_unit_test(rp_5_jumps_clear_the_window),
-		cmocka_unit_test(rp_6_reject_after_messages),
+		cmocka_unit_test(rp_6_defect_17_reject_after_messages),
 		cmocka_unit_test(rp_7_windows_are_independent),
 		cmocka_unit_test(rp_8_zero_on_a_new_session),
-		cmocka_unit_test(rp_10_rp_11_every_counter_once_over_threads),
+		cmocka_unit_test(rp_10_rp_11_defect_6_defect_8_every_counter_once_over_threads),
 		cmocka_unit_test(rp_10_rounds_apart),
 	};
 

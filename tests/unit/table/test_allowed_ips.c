@@ -145,12 +145,12 @@ check_against_list(uint64_t *random, const struct allowed_ip *entries, size_t co
 }
 
 static void
-random_tables_match_the_list(void **state)
+ai_2_p_4_random_tables_match_the_list(void **state)
 {
 	static struct allowed_ip entries[600];
 	uint64_t random = new_seed();
 
-	for (unsigned round = 0; round < 300; round++) {
+	for (unsigned round = 0; round < 2500; round++) {
 		size_t count = next_random(&random) % (round % 10 == 0 ? 600 : 40);
 		unsigned byte_values = (unsigned)(1 + next_random(&random) % (round % 3 ? 3 : 256));
 
@@ -164,7 +164,7 @@ random_tables_match_the_list(void **state)
 
 /* Taking one owner after the other out: what held their prefixes takes over. */
 static void
-owners_leave_one_by_one(void **state)
+ai_2_owners_leave_one_by_one(void **state)
 {
 	static struct allowed_ip entries[400];
 	uint64_t random = new_seed();
@@ -247,6 +247,78 @@ known_table(void **state)
 	allowed_ips_destroy(table);
 }
 
+/* The prefixes of the Linux driver's own test, and what they must be found by. */
+static void
+ai_1_the_kernels_table(void **state)
+{
+	enum { A = 1, B, C, D, E, F, G, H };
+	const struct allowed_ip entries[] = {
+		entry("192.168.4.0/24", A),
+		entry("192.168.4.4/32", B),
+		entry("192.168.0.0/16", C),
+		entry("192.95.5.64/27", D),
+		entry("192.95.5.65/27", C), /* in the place of the one before */
+		entry("2607:5300:6000:6b00::c05f:543/128", D),
+		entry("2607:5300:6000:6b00::/64", C),
+		entry("0.0.0.0/0", E),
+		entry("::/0", E),
+		entry("::/0", F), /* likewise */
+		entry("2404:6800::/32", G),
+		entry("2404:6800:4004:800:dead:beef:dead:beef/64", H),
+		entry("2404:6800:4004:800:dead:beef:dead:beef/128", A),
+		entry("2444:6800:40e4:800:deae:beef:def:beef/128", C),
+		entry("2444:6800:f0e4:800:eeae:beef::/98", B),
+		entry("64.15.112.0/20", G),
+		entry("64.15.123.211/25", H),
+		entry("10.0.0.0/25", A),
+		entry("10.0.0.128/25", B),
+		entry("10.1.0.0/30", A),
+		entry("10.1.0.4/30", B),
+		entry("10.1.0.8/29", C),
+		entry("10.1.0.16/29", D),
+	};
+	const struct {
+		const char *address;
+		unsigned owner;
+	} expected[] = {
+		{"192.168.4.20", A},
+		{"192.168.4.0", A},
+		{"192.168.4.4", B},
+		{"192.168.200.182", C},
+		{"192.95.5.68", C},
+		{"192.95.5.96", E},
+		{"2607:5300:6000:6b00::c05f:543", D},
+		{"2607:5300:6000:6b00::c02e:1ee", C},
+		{"2607:5300:6000:6b01::", F},
+		{"2404:6800:4004:806::1006", G},
+		{"2404:6800:4004:806:0:1234:0:5678", G},
+		{"2404:67ff:4004:806:0:1234:0:5678", F},
+		{"2404:6801:4004:806:0:1234:0:5678", F},
+		{"2404:6800:4004:800:0:1234:0:5678", H},
+		{"2404:6800:4004:800::", H},
+		{"2404:6800:4004:800:1010:1010:1010:1010", H},
+		{"2404:6800:4004:800:dead:beef:dead:beef", A},
+		{"64.15.116.26", G},
+		{"64.15.127.3", G},
+		{"64.15.123.1", G},
+		{"64.15.123.128", H},
+		{"64.15.123.129", H},
+		{"10.0.0.52", A},
+		{"10.0.0.220", B},
+		{"10.1.0.2", A},
+		{"10.1.0.6", B},
+		{"10.1.0.10", C},
+		{"10.1.0.20", D},
+	};
+	struct allowed_ips *table =
+		allowed_ips_build(entries, sizeof(entries) / sizeof(entries[0]));
+
+	assert_non_null(table);
+	for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++)
+		assert_ptr_equal(find_text(table, expected[i].address), owner(expected[i].owner));
+	allowed_ips_destroy(table);
+}
+
 static void
 empty_table_finds_nothing(void **state)
 {
@@ -262,7 +334,7 @@ empty_table_finds_nothing(void **state)
 }
 
 static void
-default_routes_are_independent(void **state)
+ai_7_default_routes_are_independent(void **state)
 {
 	const struct allowed_ip v4 = entry("0.0.0.0/0", 1);
 	const struct allowed_ip both[] = {
@@ -282,7 +354,7 @@ default_routes_are_independent(void **state)
 }
 
 static void
-mapped_addresses_are_ipv6(void **state)
+ai_12_mapped_addresses_are_ipv6(void **state)
 {
 	const struct allowed_ip entries[] = {entry("10.0.0.0/8", 1), entry("::ffff:0:0/96", 2)};
 	struct allowed_ips *table = allowed_ips_build(entries, 2);
@@ -294,7 +366,7 @@ mapped_addresses_are_ipv6(void **state)
 }
 
 static void
-of_equal_prefixes_the_last_wins(void **state)
+ai_5_of_equal_prefixes_the_last_wins(void **state)
 {
 	struct allowed_ip entries[100];
 	struct allowed_ips *table;
@@ -310,7 +382,7 @@ of_equal_prefixes_the_last_wins(void **state)
 
 /* Every length there is, each within the one before: 33 and 129 of them. */
 static void
-deepest_chain(void **state)
+ai_9_defect_23_deepest_chain(void **state)
 {
 	struct allowed_ip entries[33 + 129];
 	struct address ones[2] = {{.family = ADDRESS_IPV4}, {.family = ADDRESS_IPV6}};
@@ -411,7 +483,7 @@ hosts_of_a_24_are_one_node(void **state)
 }
 
 static void
-more_than_memory_holds_is_refused(void **state)
+ai_11_more_than_memory_holds_is_refused(void **state)
 {
 	const struct allowed_ip one = entry("10.0.0.0/8", 1);
 
@@ -422,18 +494,19 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(random_tables_match_the_list),
-		cmocka_unit_test(owners_leave_one_by_one),
+		cmocka_unit_test(ai_2_p_4_random_tables_match_the_list),
+		cmocka_unit_test(ai_2_owners_leave_one_by_one),
 		cmocka_unit_test(known_table),
+		cmocka_unit_test(ai_1_the_kernels_table),
 		cmocka_unit_test(empty_table_finds_nothing),
-		cmocka_unit_test(default_routes_are_independent),
-		cmocka_unit_test(mapped_addresses_are_ipv6),
-		cmocka_unit_test(of_equal_prefixes_the_last_wins),
-		cmocka_unit_test(deepest_chain),
+		cmocka_unit_test(ai_7_default_routes_are_independent),
+		cmocka_unit_test(ai_12_mapped_addresses_are_ipv6),
+		cmocka_unit_test(ai_5_of_equal_prefixes_the_last_wins),
+		cmocka_unit_test(ai_9_defect_23_deepest_chain),
 		cmocka_unit_test(two_thousand_peers),
 		cmocka_unit_test(hundred_thousand_prefixes),
 		cmocka_unit_test(hosts_of_a_24_are_one_node),
-		cmocka_unit_test(more_than_memory_holds_is_refused),
+		cmocka_unit_test(ai_11_more_than_memory_holds_is_refused),
 	};
 
 	return cmocka_run_group_tests_name("allowed_ips", tests, NULL, NULL);

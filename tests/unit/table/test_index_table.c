@@ -141,7 +141,7 @@ growing_keeps_the_entries(void **state)
  * away, so that chance alone fails this once in 10^9 runs or less.
  */
 static void
-indices_are_random(void **state)
+hs_27_defect_18_indices_are_random(void **state)
 {
 	enum { COUNT = 1 << 16 };
 	struct index_table *table = index_table_create(COUNT);
@@ -252,7 +252,7 @@ main(void)
 		cmocka_unit_test(other_indices_of_the_slot),
 		cmocka_unit_test(room_is_what_was_asked_for_and_then_full),
 		cmocka_unit_test(growing_keeps_the_entries),
-		cmocka_unit_test(indices_are_random),
+		cmocka_unit_test(hs_27_defect_18_indices_are_random),
 		cmocka_unit_test(readers_see_whole_sessions),
 	};
 

@@ -87,7 +87,7 @@ both_rekey_by_count(void **state)
 }
 
 static void
-counters_end_before_the_limit(void **state)
+p_2_defect_15_defect_16_counters_end_before_the_limit(void **state)
 {
 	struct session *session = session_new(true);
 	uint64_t first = 0;
@@ -136,7 +136,7 @@ take_until_closed(void *argument)
 }
 
 static void
-no_two_threads_get_the_same_counter(void **state)
+p_2_defect_18_no_two_threads_get_the_same_counter(void **state)
 {
 	struct session *session = session_new(true);
 	struct taker taker = {.session = session, .start = REJECT_AFTER_MESSAGES - LAST};
@@ -164,8 +164,8 @@ main(void)
 		cmocka_unit_test(responder_may_send_only_when_confirmed),
 		cmocka_unit_test(only_the_initiator_rekeys_by_age),
 		cmocka_unit_test(both_rekey_by_count),
-		cmocka_unit_test(counters_end_before_the_limit),
-		cmocka_unit_test(no_two_threads_get_the_same_counter),
+		cmocka_unit_test(p_2_defect_15_defect_16_counters_end_before_the_limit),
+		cmocka_unit_test(p_2_defect_18_no_two_threads_get_the_same_counter),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

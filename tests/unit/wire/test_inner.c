@@ -86,7 +86,7 @@ test_parse_v6(void **state)
 }
 
 static void
-test_truncated(void **state)
+mf_7_truncated(void **state)
 {
 	uint8_t packet[80];
 	struct inner inner;
@@ -107,7 +107,7 @@ test_truncated(void **state)
 }
 
 static void
-test_refused_v4(void **state)
+mf_8_mf_9_refused_v4(void **state)
 {
 	uint8_t packet[100];
 	struct inner inner;
@@ -132,7 +132,7 @@ test_refused_v4(void **state)
 }
 
 static void
-test_refused_v6(void **state)
+mf_10_mf_11_defect_21_refused_v6(void **state)
 {
 	static uint8_t packet[66000];
 	struct inner inner;
@@ -152,7 +152,7 @@ test_refused_v6(void **state)
 }
 
 static void
-test_ecn_encap(void **state)
+tr_11_ecn_encap(void **state)
 {
 	static const uint8_t outer[4] = {0, 1, 2, 2};
 
@@ -170,7 +170,7 @@ static const uint8_t decap_matrix[4][4] = {
 };
 
 static void
-test_ecn_decap(void **state)
+tr_11_ecn_decap(void **state)
 {
 	uint8_t packet[60];
 	uint8_t expected[60];
@@ -359,11 +359,11 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_parse_v4),
 		cmocka_unit_test(test_parse_v6),
-		cmocka_unit_test(test_truncated),
-		cmocka_unit_test(test_refused_v4),
-		cmocka_unit_test(test_refused_v6),
-		cmocka_unit_test(test_ecn_encap),
-		cmocka_unit_test(test_ecn_decap),
+		cmocka_unit_test(mf_7_truncated),
+		cmocka_unit_test(mf_8_mf_9_refused_v4),
+		cmocka_unit_test(mf_10_mf_11_defect_21_refused_v6),
+		cmocka_unit_test(tr_11_ecn_encap),
+		cmocka_unit_test(tr_11_ecn_decap),
 		cmocka_unit_test(test_ecn_checksum),
 		cmocka_unit_test(test_flow_same),
 		cmocka_unit_test(test_flow_fields),

@@ -27,7 +27,7 @@ expected_type(uint32_t word, size_t len)
 }
 
 static void
-test_classify(void **state)
+mf_1_hs_15_classify(void **state)
 {
 	static const uint8_t zeros[200];
 
@@ -47,7 +47,7 @@ test_classify(void **state)
 }
 
 static void
-test_reserved(void **state)
+hs_14_reserved(void **state)
 {
 	static const size_t lens[] = {0, 148, 92, 64, 32};
 
@@ -92,7 +92,7 @@ test_layouts(void **state)
 }
 
 static void
-test_pad_examples(void **state)
+tr_7_pad_examples(void **state)
 {
 	(void)state;
 	assert_int_equal(message_pad_len(28, 1420), 4);
@@ -128,10 +128,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_classify),
-		cmocka_unit_test(test_reserved),
+		cmocka_unit_test(mf_1_hs_15_classify),
+		cmocka_unit_test(hs_14_reserved),
 		cmocka_unit_test(test_layouts),
-		cmocka_unit_test(test_pad_examples),
+		cmocka_unit_test(tr_7_pad_examples),
 		cmocka_unit_test(test_pad_twin),
 	};
 

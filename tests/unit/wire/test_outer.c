@@ -58,7 +58,7 @@ static const struct shape good[] = {
 #define GOOD_COUNT (sizeof(good) / sizeof(good[0]))
 
 static void
-test_fields(void **state)
+tr_17_mf_4_fields(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < GOOD_COUNT; i++)
@@ -66,7 +66,7 @@ test_fields(void **state)
 }
 
 static void
-test_truncated(void **state)
+mf_3_defect_24_truncated(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < GOOD_COUNT; i++) {
@@ -139,8 +139,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_fields),
-		cmocka_unit_test(test_truncated),
+		cmocka_unit_test(tr_17_mf_4_fields),
+		cmocka_unit_test(mf_3_defect_24_truncated),
 		cmocka_unit_test(test_mutated),
 		cmocka_unit_test(test_random),
 	};

@@ -114,7 +114,7 @@ test_write(void **state)
 }
 
 static void
-test_write_never_zero(void **state)
+tr_12_write_never_zero(void **state)
 {
 	uint8_t payload[64] = {0};
 	unsigned ones = 0;
@@ -145,7 +145,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_write),
-		cmocka_unit_test(test_write_never_zero),
+		cmocka_unit_test(tr_12_write_never_zero),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,7 +16,7 @@
 #include "frame.h"
 
 static void
-test_ipv4_checksum(void **state)
+mf_3_ipv4_checksum(void **state)
 {
 	(void)state;
 	for (size_t options = 0; options <= 40; options += 4) {
@@ -33,7 +33,7 @@ test_ipv4_checksum(void **state)
 }
 
 static void
-test_ipv4_lengths(void **state)
+mf_3_mf_4_ipv4_lengths(void **state)
 {
 	static const struct shape shape = {.options_len = 8, .payload_len = 32, .trailer_len = 10};
 
@@ -61,7 +61,7 @@ test_ipv4_lengths(void **state)
 }
 
 static void
-test_udp_lengths(void **state)
+mf_2_mf_4_udp_lengths(void **state)
 {
 	(void)state;
 	for (unsigned v6 = 0; v6 < 2; v6++) {
@@ -84,7 +84,7 @@ test_udp_lengths(void **state)
 }
 
 static void
-test_ipv6_lengths(void **state)
+mf_3_ipv6_lengths(void **state)
 {
 	struct built built =
 		build(&(struct shape){.v6 = true, .payload_len = 32, .trailer_len = 10});
@@ -103,7 +103,7 @@ test_ipv6_lengths(void **state)
 }
 
 static void
-test_udp_checksum_zero(void **state)
+tr_12_tr_13_udp_checksum_zero(void **state)
 {
 	struct built v4 = build(&(struct shape){.payload_len = 32});
 	struct built v6 = build(&(struct shape){.v6 = true, .payload_len = 32});
@@ -116,7 +116,7 @@ test_udp_checksum_zero(void **state)
 }
 
 static void
-test_sources(void **state)
+mf_16_sources(void **state)
 {
 	static const struct {
 		uint32_t source;
@@ -180,7 +180,7 @@ test_source_port_zero(void **state)
 }
 
 static void
-test_other(void **state)
+mf_18_other_protocols(void **state)
 {
 	(void)state;
 	for (unsigned protocol = 0; protocol < 256; protocol++) {
@@ -213,7 +213,7 @@ test_other(void **state)
 }
 
 static void
-test_three_tags(void **state)
+tr_17_three_tags(void **state)
 {
 	struct built built = build(&(struct shape){.tags = 2, .payload_len = 32});
 	uint8_t frame[FRAME_MAX] = {0};
@@ -227,7 +227,7 @@ test_three_tags(void **state)
 }
 
 static void
-test_extension_limits(void **state)
+tr_17_extension_limits(void **state)
 {
 	struct shape shape = {.v6 = true, .extension_count = 9, .payload_len = 32};
 	struct built built;
@@ -253,7 +253,7 @@ test_extension_limits(void **state)
 }
 
 static void
-test_ipv4_fragments(void **state)
+tr_17_ipv4_fragments(void **state)
 {
 	static const struct shape shape = {.payload_len = 32};
 
@@ -277,7 +277,7 @@ test_ipv4_fragments(void **state)
 }
 
 static void
-test_ipv6_fragments(void **state)
+tr_17_ipv6_fragments(void **state)
 {
 	static const struct shape shapes[] = {
 		{.v6 = true, .extensions = {44}, .extension_count = 1, .payload_len = 32},
@@ -310,18 +310,18 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_ipv4_checksum),
-		cmocka_unit_test(test_ipv4_lengths),
-		cmocka_unit_test(test_udp_lengths),
-		cmocka_unit_test(test_ipv6_lengths),
-		cmocka_unit_test(test_udp_checksum_zero),
-		cmocka_unit_test(test_sources),
+		cmocka_unit_test(mf_3_ipv4_checksum),
+		cmocka_unit_test(mf_3_mf_4_ipv4_lengths),
+		cmocka_unit_test(mf_2_mf_4_udp_lengths),
+		cmocka_unit_test(mf_3_ipv6_lengths),
+		cmocka_unit_test(tr_12_tr_13_udp_checksum_zero),
+		cmocka_unit_test(mf_16_sources),
 		cmocka_unit_test(test_source_port_zero),
-		cmocka_unit_test(test_other),
-		cmocka_unit_test(test_three_tags),
-		cmocka_unit_test(test_extension_limits),
-		cmocka_unit_test(test_ipv4_fragments),
-		cmocka_unit_test(test_ipv6_fragments),
+		cmocka_unit_test(mf_18_other_protocols),
+		cmocka_unit_test(tr_17_three_tags),
+		cmocka_unit_test(tr_17_extension_limits),
+		cmocka_unit_test(tr_17_ipv4_fragments),
+		cmocka_unit_test(tr_17_ipv6_fragments),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
