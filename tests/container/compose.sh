@@ -6,14 +6,14 @@
 #   c: the gateway on the host's network; `database` on a bridge, masqueraded ──── lan
 . "$(dirname "$0")/lib.sh"
 
-# With a terminal, as the operator has one; script adds a NUL when it finds no keyboard.
+# With a terminal, as the operator has one. What is at its other end types a NUL, which is echoed.
 reconfigure() {
 	local name=$1
 	(
 		cd "$(config_dir "$name")" && unset COMPOSE_FILE MITIGATOR_VPN_ADDRESS &&
 			DOCKER_HOST=unix://$(podman_dir "$name")/socket script -qec \
 				'docker-compose exec gateway reconfigure' /dev/null </dev/null
-	) | tr -d '\0\r'
+	) | tr -d '\r' | sed 's/^^@//'
 }
 
 reconfigure_says() {
