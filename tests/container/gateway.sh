@@ -13,11 +13,11 @@ reached() {
 	instance_run b ping -c 1 -W 1 "$(inside a)"
 }
 
-# NET_ADMIN (12), NET_RAW (13) and IPC_LOCK (14).
+# NET_ADMIN (12), NET_RAW (13) and IPC_LOCK (14); which of them it gives up when all is set up is its own.
 three_capabilities() {
 	exec_in a gateway grep Cap /proc/1/status | tr -d '\r' >"$work/capabilities"
 	cat "$work/capabilities"
-	grep -Eq '^CapEff:\s0*7000$' "$work/capabilities" &&
+	grep -Eq '^CapEff:\s0*[0-7]000$' "$work/capabilities" &&
 		grep -Eq '^CapBnd:\s0*7000$' "$work/capabilities"
 }
 
@@ -84,7 +84,7 @@ host_traces a >"$work/before"
 fact "up" up
 fact "b reaches a by the port that is published" within 60 reached
 fact "process 1 is guardlane itself" first_process
-fact "it has three capabilities and cannot have more" three_capabilities
+fact "it has three capabilities at most, and cannot have more" three_capabilities
 fact "the host name is the container's" host_name
 fact "the image has no compiler and no sources" holds_nothing_else
 info "image: $(megabytes guardlane) MB, $(megabytes guardlane-base) of them the base"
