@@ -54,11 +54,13 @@ say_why_not(int error, unsigned memory_mib, bool hugepages, const struct gl_log 
 }
 
 int
-eal_start(const cpu_set_t *lanes, unsigned memory_mib, bool hugepages, const struct gl_log *log)
+eal_start(const cpu_set_t *lanes, const struct eal_pci *pci, unsigned memory_mib, bool hugepages,
+	const struct gl_log *log)
 {
 	char lcores[LCORES_MAX];
 	char memory[16];
-	const char *argv[20]; /* EAL may reorder, but does not write to the texts */
+	const char *argv[20 +
+		2 * SETTINGS_TUNNELS_MAX]; /* EAL may reorder, but does not write to the texts */
 	int argc = 0;
 	int error;
 
@@ -82,7 +84,13 @@ eal_start(const cpu_set_t *lanes, unsigned memory_mib, bool hugepages, const str
 	/* One for all gateways: none of them keeps anything there. */
 	argv[argc++] = "--file-prefix=guardlane";
 	argv[argc++] = "--iova-mode=va";
-	argv[argc++] = "--no-pci";
+	/* Without any of these it would take all that it has drivers for. */
+	if (pci->count == 0)
+		argv[argc++] = "--no-pci";
+	for (unsigned i = 0; i < pci->count; i++) {
+		argv[argc++] = "-a";
+		argv[argc++] = pci->devices[i];
+	}
 	argv[argc++] = "--no-telemetry";
 	argv[argc++] = "--log-level=*:error";
 	argv[argc] = NULL;

@@ -101,10 +101,26 @@ lane_main(void *context)
 	return 0;
 }
 
+/* The pipelines that are PCI devices. */
+static void
+find_pci(const struct plan *plan, struct eal_pci *pci)
+{
+	static const char kind[] = "pci:";
+
+	pci->count = 0;
+	for (unsigned i = 0; i < plan->tunnel_count; i++) {
+		const char *pipeline = plan->tunnels[i].pipeline;
+
+		if (pipeline != NULL && strncmp(pipeline, kind, strlen(kind)) == 0)
+			pci->devices[pci->count++] = pipeline + strlen(kind);
+	}
+}
+
 static int
 start_eal(struct instance *instance, const struct gl_log *log)
 {
 	const struct plan *plan = &instance->plan;
+	struct eal_pci pci;
 	const unsigned long free_mib = places_hugepages_mib();
 	const bool hugepages = plan->hugepages && free_mib >= plan->memory_mib;
 	int error;
@@ -120,7 +136,8 @@ start_eal(struct instance *instance, const struct gl_log *log)
 			"%lu MiB of hugepages are free, %u are wanted: running without, which is "
 			"slower; reserve some by sysctl vm.nr_hugepages=%u",
 			free_mib, plan->memory_mib, plan->memory_mib / 2);
-	error = eal_start(&plan->cpus, plan->memory_mib, hugepages, log);
+	find_pci(plan, &pci);
+	error = eal_start(&plan->cpus, &pci, plan->memory_mib, hugepages, log);
 	instance->eal = error == 0 ? EAL_STARTED : EAL_FAILED;
 	instance->eal_cpus = plan->cpus;
 	instance->eal_memory_mib = plan->memory_mib;

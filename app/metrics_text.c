@@ -5,6 +5,8 @@
  */
 #include "metrics_text.h"
 
+#include "metrics_parts.h"
+
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,16 +15,9 @@
 
 #define NS_IN_S 1e9
 
-struct exposition {
-	const struct gl_status *status;
-	const struct metrics_head *head;
-	enum metrics_format format;
-	FILE *out;
-};
-
 /* In the older format a family is called what its samples are. */
-static void
-family(const struct exposition *e, const char *name, const char *type, const char *unit,
+void
+metrics_family(const struct exposition *e, const char *name, const char *type, const char *unit,
 	const char *help)
 {
 	const bool plain = e->format == METRICS_PLAIN;
@@ -104,7 +99,7 @@ print_peer_metric(const struct exposition *e, const struct peer_metric *metric)
 {
 	const char *suffix = strcmp(metric->type, "counter") == 0 ? "_total" : "";
 
-	family(e, metric->name, metric->type, metric->unit, metric->help);
+	metrics_family(e, metric->name, metric->type, metric->unit, metric->help);
 	for (unsigned t = 0; t < e->status->tunnel_count; t++) {
 		const struct gl_status_tunnel *tunnel = &e->status->tunnels[t];
 
@@ -129,7 +124,7 @@ print_peer_metric(const struct exposition *e, const struct peer_metric *metric)
 static void
 print_peer_info(const struct exposition *e)
 {
-	family(e, "wireguard_peer", "info", NULL, "Name and endpoint of the peer.");
+	metrics_family(e, "wireguard_peer", "info", NULL, "Name and endpoint of the peer.");
 	for (unsigned t = 0; t < e->status->tunnel_count; t++) {
 		const struct gl_status_tunnel *tunnel = &e->status->tunnels[t];
 
@@ -148,7 +143,8 @@ print_peer_info(const struct exposition *e)
 static void
 print_allowed_ips(const struct exposition *e)
 {
-	family(e, "wireguard_peer_allowed_ips", "info", NULL, "The peer's allowed-ips, one each.");
+	metrics_family(
+		e, "wireguard_peer_allowed_ips", "info", NULL, "The peer's allowed-ips, one each.");
 	for (unsigned t = 0; t < e->status->tunnel_count; t++) {
 		const struct gl_status_tunnel *tunnel = &e->status->tunnels[t];
 
@@ -167,7 +163,7 @@ print_allowed_ips(const struct exposition *e)
 static void
 print_devices(const struct exposition *e)
 {
-	family(e, "wireguard_device", "info", NULL, "Our public key in the tunnel.");
+	metrics_family(e, "wireguard_device", "info", NULL, "Our public key in the tunnel.");
 	for (unsigned t = 0; t < e->status->tunnel_count; t++)
 		fprintf(e->out, "wireguard_device_info{device=\"%s\",public_key=\"%s\"} 1\n",
 			e->status->tunnels[t].name, e->status->tunnels[t].public_key);
@@ -176,7 +172,7 @@ print_devices(const struct exposition *e)
 static void
 print_peer_up(const struct exposition *e)
 {
-	family(e, "guardlane_peer_up", "gauge", NULL,
+	metrics_family(e, "guardlane_peer_up", "gauge", NULL,
 		"Whether there is a session to send on (1) or not (0).");
 	for (unsigned t = 0; t < e->status->tunnel_count; t++) {
 		const struct gl_status_tunnel *tunnel = &e->status->tunnels[t];
@@ -192,7 +188,7 @@ print_peer_up(const struct exposition *e)
 static void
 print_peer_diagnoses(const struct exposition *e)
 {
-	family(e, "guardlane_peer_diagnosis", "gauge", NULL,
+	metrics_family(e, "guardlane_peer_diagnosis", "gauge", NULL,
 		"1 for what is wrong with a peer; no sample for one that is well.");
 	for (unsigned t = 0; t < e->status->tunnel_count; t++) {
 		const struct gl_status_tunnel *tunnel = &e->status->tunnels[t];
@@ -224,7 +220,7 @@ print_drops(const struct exposition *e, const char *name, const char *help, bool
 {
 	const char *reason;
 
-	family(e, name, "counter", NULL, help);
+	metrics_family(e, name, "counter", NULL, help);
 	for (unsigned i = 0; (reason = gl_drop_reason(i)) != NULL; i++)
 		if (of_handshakes(reason) == handshakes)
 			fprintf(e->out, "%s_total{reason=\"%s\"} %" PRIu64 "\n", name, reason,
@@ -236,7 +232,7 @@ print_peer_drops(const struct exposition *e, const char *name, const char *help,
 {
 	const char *reason;
 
-	family(e, name, "counter", NULL, help);
+	metrics_family(e, name, "counter", NULL, help);
 	for (unsigned t = 0; t < e->status->tunnel_count; t++) {
 		const struct gl_status_tunnel *tunnel = &e->status->tunnels[t];
 
@@ -260,12 +256,12 @@ print_peer_drops(const struct exposition *e, const char *name, const char *help,
 static void
 print_lane_seconds(const struct exposition *e)
 {
-	family(e, "guardlane_lane_busy_seconds", "counter", "seconds",
+	metrics_family(e, "guardlane_lane_busy_seconds", "counter", "seconds",
 		"Time that a lane spent with packets.");
 	for (unsigned i = 0; i < e->status->lane_count; i++)
 		fprintf(e->out, "guardlane_lane_busy_seconds_total{lane=\"%u\"} %.9f\n", i,
 			(double)e->status->lanes[i].busy_ns / NS_IN_S);
-	family(e, "guardlane_lane_seconds", "counter", "seconds",
+	metrics_family(e, "guardlane_lane_seconds", "counter", "seconds",
 		"Time that a lane has run: its load is the rate of the busy seconds by that of "
 		"these.");
 	for (unsigned i = 0; i < e->status->lane_count; i++)
@@ -276,14 +272,14 @@ print_lane_seconds(const struct exposition *e)
 static void
 print_lane_batches(const struct exposition *e)
 {
-	family(e, "guardlane_lane_packets", "counter", NULL,
+	metrics_family(e, "guardlane_lane_packets", "counter", NULL,
 		"Packets taken, in from the underlay, out from the inner side.");
 	for (unsigned i = 0; i < e->status->lane_count; i++)
 		fprintf(e->out,
 			"guardlane_lane_packets_total{lane=\"%u\",direction=\"in\"} %" PRIu64 "\n"
 			"guardlane_lane_packets_total{lane=\"%u\",direction=\"out\"} %" PRIu64 "\n",
 			i, e->status->lanes[i].in_packets, i, e->status->lanes[i].out_packets);
-	family(e, "guardlane_lane_batches", "counter", NULL,
+	metrics_family(e, "guardlane_lane_batches", "counter", NULL,
 		"Batches in which they came: the fill is the rate of packets by that of these.");
 	for (unsigned i = 0; i < e->status->lane_count; i++)
 		fprintf(e->out,
@@ -345,7 +341,7 @@ print_rings(const struct exposition *e)
 	};
 
 	for (unsigned i = 0; i < sizeof(metrics) / sizeof(metrics[0]); i++) {
-		family(e, metrics[i].name, "gauge", NULL, metrics[i].help);
+		metrics_family(e, metrics[i].name, "gauge", NULL, metrics[i].help);
 		print_ring(e, &metrics[i], &e->status->handshakes, "ring=\"handshakes\"");
 		print_ring(e, &metrics[i], &e->status->raised, "ring=\"raised\"");
 		print_rings_of_lanes(e, &metrics[i]);
@@ -374,7 +370,7 @@ print_host(const struct exposition *e)
 	};
 
 	for (unsigned i = 0; i < sizeof(metrics) / sizeof(metrics[0]); i++) {
-		family(e, metrics[i].name, "counter", NULL, metrics[i].help);
+		metrics_family(e, metrics[i].name, "counter", NULL, metrics[i].help);
 		for (unsigned t = 0; t < e->status->tunnel_count; t++) {
 			const struct gl_status_tunnel *tunnel = &e->status->tunnels[t];
 			const char *host = (const char *)tunnel->host;
@@ -393,12 +389,12 @@ print_host(const struct exposition *e)
 static void
 print_head(const struct exposition *e)
 {
-	family(e, "guardlane_build", "info", NULL, "The version of guardlane.");
+	metrics_family(e, "guardlane_build", "info", NULL, "The version of guardlane.");
 	fprintf(e->out, "guardlane_build_info{version=\"%s\"} 1\n", gl_version());
-	family(e, "guardlane_clustering", "gauge", NULL,
+	metrics_family(e, "guardlane_clustering", "gauge", NULL,
 		"Whether there is a peer table (1) or not (0).");
 	fprintf(e->out, "guardlane_clustering %d\n", e->status != NULL);
-	family(e, "guardlane_configuration_generation", "gauge", NULL,
+	metrics_family(e, "guardlane_configuration_generation", "gauge", NULL,
 		"Configurations applied: 1 after start, and 1 more with each that changed "
 		"something.");
 	fprintf(e->out, "guardlane_configuration_generation %u\n", e->head->generation);
@@ -407,7 +403,7 @@ print_head(const struct exposition *e)
 static void
 print_configuration(const struct exposition *e)
 {
-	family(e, "guardlane_configuration", "info", NULL,
+	metrics_family(e, "guardlane_configuration", "info", NULL,
 		"Hash of vpn-public.conf, equal wherever it means the same.");
 	for (unsigned t = 0; t < e->status->tunnel_count; t++)
 		fprintf(e->out, "guardlane_configuration_info{device=\"%s\",hash=\"%s\"} 1\n",
@@ -430,7 +426,7 @@ metrics_text_print(const struct gl_status *status, const struct metrics_head *he
 
 	print_head(&e);
 	if (status != NULL) {
-		family(&e, "guardlane_uptime_seconds", "gauge", "seconds",
+		metrics_family(&e, "guardlane_uptime_seconds", "gauge", "seconds",
 			"Time since the gateway was made.");
 		fprintf(out, "guardlane_uptime_seconds %.3f\n",
 			(double)status->uptime_ns / NS_IN_S);
@@ -456,6 +452,7 @@ metrics_text_print(const struct gl_status *status, const struct metrics_head *he
 		print_lane_batches(&e);
 		print_rings(&e);
 		print_host(&e);
+		metrics_pipeline(&e);
 	}
 	if (format == METRICS_OPENMETRICS)
 		fputs("# EOF\n", out);

@@ -47,6 +47,16 @@ const struct option options[OPTION_COUNT] = {
 		.help = "the network namespace of the host device, so that two VPNs may have the "
 			"same addresses; a name of ip-netns(8), or a path such as /proc/PID/ns/net; "
 			"none: that of guardlane"},
+	[OPTION_PIPELINE] = {"pipeline", "none|memif:PATH|vdev:STRING|pci:ADDRESS", OPTION_TEXT,
+		"none", OPTION_OF_SETTINGS,
+		.help = "the packet pipeline that gets what peers send, and brings what goes to "
+			"them; behind PATH may stand id=N, role=server|client, mode=ethernet|ip "
+			"and mac=MAC, with commas or spaces before each"},
+	[OPTION_HOST_MATCH] = {"host-match", "none|RULE[,...]", OPTION_TEXT, "none",
+		OPTION_OF_SETTINGS,
+		.help = "what goes to the host device although there is a pipeline: icmp, tcp, "
+			"udp, tcp/PORT, udp/PORT, PREFIX, tcp/PORT@PREFIX and so on; commas or spaces "
+			"between rules"},
 	[OPTION_LISTEN_PORT] = {"listen-port", "PORT|auto", OPTION_PORT, "auto", OPTION_OF_SETTINGS,
 		.live = true,
 		.help = "UDP port of our own; auto: the private file's, or what the role says"},

@@ -134,6 +134,9 @@ plan_load_tunnel(struct plan_tunnel *tunnel, const struct settings *settings, un
 	plan_files(settings, index, tunnel->private_conf, tunnel->public_conf);
 	tunnel->host = settings_tunnel_text(settings, index, OPTION_HOST);
 	tunnel->netns = unless(settings_tunnel_text(settings, index, OPTION_NETNS), "none");
+	tunnel->pipeline = unless(settings_tunnel_text(settings, index, OPTION_PIPELINE), "none");
+	tunnel->host_match =
+		unless(settings_tunnel_text(settings, index, OPTION_HOST_MATCH), "none");
 	tunnel->vpn_address =
 		unless(settings_tunnel_text(settings, index, OPTION_VPN_ADDRESS), "auto");
 	tunnel->listen_port = (uint16_t)settings_number(
@@ -256,6 +259,8 @@ plan_settings(const struct plan_tunnel *tunnel)
 		.config = tunnel->config,
 		.host = tunnel->host,
 		.netns = tunnel->netns,
+		.pipeline = tunnel->pipeline,
+		.host_match = tunnel->host_match,
 		.vpn_address = tunnel->vpn_address,
 		.listen_port = tunnel->listen_port,
 		.peer_port = tunnel->peer_port,

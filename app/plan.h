@@ -23,6 +23,8 @@ struct plan_tunnel {
 	const char *vpn_address; /* NULL: not known, which plan_make refuses */
 	const char *host;
 	const char *netns; /* NULL: our own */
+	const char *pipeline; /* NULL: none */
+	const char *host_match; /* NULL: nothing */
 	uint16_t listen_port;
 	uint16_t peer_port; /* 0: the file's */
 };

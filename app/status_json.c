@@ -104,6 +104,49 @@ host_json(const struct gl_status_host *host)
 }
 
 static json_t *
+pipeline_lanes_json(const struct gl_status_pipeline *pipeline, unsigned lane_count)
+{
+	json_t *lanes = json_array();
+
+	for (unsigned i = 0; pipeline->memif && i < lane_count; i++) {
+		const struct gl_status_pipeline_lane *lane = &pipeline->lanes[i];
+
+		json_array_append_new(lanes,
+			json_pack("{s:{s:I, s:I, s:I, s:I, s:I}, s:{s:I, s:I, s:I, s:I}}", "rx",
+				"packets", NUMBER(lane->rx_packets), "bytes",
+				NUMBER(lane->rx_bytes), "bad", NUMBER(lane->rx_bad), "too_long",
+				NUMBER(lane->rx_too_long), "no_buffer", NUMBER(lane->rx_no_buffer),
+				"tx", "packets", NUMBER(lane->tx_packets), "bytes",
+				NUMBER(lane->tx_bytes), "handed", NUMBER(lane->handed),
+				"handed_dropped", NUMBER(lane->handed_dropped)));
+	}
+	return lanes;
+}
+
+static json_t *
+pipeline_json(const struct gl_status_pipeline *pipeline, unsigned lane_count)
+{
+	json_t *object;
+
+	if (pipeline == NULL)
+		return json_null();
+	object = json_pack("{s:s, s:b, s:o}", "port", pipeline->port, "connected",
+		pipeline->connected, "lanes", pipeline_lanes_json(pipeline, lane_count));
+	if (object == NULL || !pipeline->memif)
+		return object;
+	json_object_update_new(object,
+		json_pack("{s:s, s:s, s:I, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:s}",
+			"path", pipeline->path, "role", pipeline->client ? "client" : "server",
+			"id", NUMBER(pipeline->id), "peer", pipeline->peer, "interface",
+			pipeline->interface, "rx_rings", NUMBER(pipeline->rx_rings), "tx_rings",
+			NUMBER(pipeline->tx_rings), "ring_size", NUMBER(pipeline->ring_size),
+			"connects", NUMBER(pipeline->connects), "violations",
+			NUMBER(pipeline->violations), "refused", NUMBER(pipeline->refused),
+			"since_s", seconds_or_null(pipeline->since_ns), "why", pipeline->why));
+	return object;
+}
+
+static json_t *
 unknown_keys_json(const struct gl_status_tunnel *tunnel)
 {
 	json_t *array = json_array();
@@ -131,13 +174,14 @@ tunnel_json(const struct gl_status_tunnel *tunnel, unsigned lane_count, const ch
 				ring_json(&tunnel->inner[i].out)));
 	for (unsigned i = 0; i < tunnel->peer_count; i++)
 		json_array_append_new(peers, peer_json(&tunnel->peers[i]));
-	return json_pack("{s:s, s:s, s:i, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "name",
+	return json_pack("{s:s, s:s, s:i, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name",
 		tunnel->name, "public_key", tunnel->public_key, "listen_port",
 		(int)tunnel->listen_port, "addresses",
 		texts_json(tunnel->addresses, tunnel->address_count), "mtu", NUMBER(tunnel->mtu),
-		"hash", text_or_null(hash), "host", host_json(tunnel->host), "rings", rings,
-		"drops", drops_json(tunnel->drops), "unknown_keys", unknown_keys_json(tunnel),
-		"peers", peers);
+		"hash", text_or_null(hash), "host", host_json(tunnel->host), "pipeline",
+		pipeline_json(tunnel->pipeline, lane_count), "rings", rings, "drops",
+		drops_json(tunnel->drops), "unknown_keys", unknown_keys_json(tunnel), "peers",
+		peers);
 }
 
 static json_t *

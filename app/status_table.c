@@ -298,6 +298,34 @@ print_lanes(const struct status_view *view, FILE *out)
 	}
 }
 
+/* Who is at the other end of the pipeline's port, or why nobody is. */
+static void
+print_pipeline(const struct status_view *view, const json_t *tunnel, FILE *out)
+{
+	const json_t *pipeline = json_object_get(tunnel, "pipeline");
+	const char *path = text_of(pipeline, "path");
+
+	if (!json_is_object(pipeline))
+		return;
+	if (path[0] == '\0')
+		status_text_wrap(
+			out, view->width, 2, "pipeline: device %s", text_of(pipeline, "port"));
+	else if (json_is_true(json_object_get(pipeline, "connected")))
+		status_text_wrap(out, view->width, 2,
+			"pipeline: %s (%s) by memif %s, %s, id %.0f; rings: %.0f from it, %.0f to it, "
+			"of %.0f",
+			text_of(pipeline, "peer"), text_of(pipeline, "interface"), path,
+			text_of(pipeline, "role"), number_of(pipeline, "id"),
+			number_of(pipeline, "rx_rings"), number_of(pipeline, "tx_rings"),
+			number_of(pipeline, "ring_size"));
+	else
+		status_text_wrap(out, view->width, 2,
+			"! pipeline: not connected, by memif %s, %s, id %.0f%s%s; packets for it are "
+			"dropped (in_no_pipeline)",
+			path, text_of(pipeline, "role"), number_of(pipeline, "id"),
+			text_of(pipeline, "why")[0] != '\0' ? ": " : "", text_of(pipeline, "why"));
+}
+
 static void
 print_tunnel_head(const struct status_view *view, const json_t *tunnel, FILE *out)
 {
@@ -316,6 +344,7 @@ print_tunnel_head(const struct status_view *view, const json_t *tunnel, FILE *ou
 			"! the device %s is gone: this host is cut off from the tunnel until the "
 			"gateway is restarted",
 			text_of(tunnel, "name"));
+	print_pipeline(view, tunnel, out);
 }
 
 /* -- what is wrong ----------------------------------------------------------------------------- */

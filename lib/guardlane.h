@@ -229,9 +229,16 @@ struct gl_tunnel_settings {
 	const char *host;
 	/*
 	 * Where inner packets go to and come from instead: "library": gl_lane_receive() gives and
-	 * gl_lane_transmit() takes them. NULL: the host device.
+	 * gl_lane_transmit() takes them. Or, beside a TUN, a port to another process or a device:
+	 * "memif:PATH" with ",id=N", ",role=server|client", ",mode=ethernet|ip" and ",mac=MAC"
+	 * behind it, "vdev:STRING" or "pci:ADDRESS" (docs/pipeline.md). NULL: the host device.
 	 */
 	const char *pipeline;
+	/*
+	 * With such a port, what goes to the host device all the same: "icmp", "tcp/22", "udp/53",
+	 * PREFIX, "tcp/22@PREFIX" and so on, with commas or spaces between them. NULL: nothing.
+	 */
+	const char *host_match;
 	/*
 	 * The network namespace of that TUN: a NAME of ip-netns(8), or a path such as
 	 * /proc/PID/ns/net; NULL: the process's own. Needs CAP_SYS_ADMIN.
@@ -498,6 +505,40 @@ struct gl_status_inner {
 	struct gl_status_ring out; /* to the lane */
 };
 
+/* What one lane has exchanged with a pipeline by memif. */
+struct gl_status_pipeline_lane {
+	uint64_t rx_packets; /* from the pipeline */
+	uint64_t rx_bytes;
+	uint64_t rx_bad; /* what was no packet: outside of the shared memory, empty, without end */
+	uint64_t rx_too_long; /* for a buffer */
+	uint64_t rx_no_buffer; /* how often there was none: packets waited in the ring */
+	uint64_t tx_packets; /* to the pipeline */
+	uint64_t tx_bytes;
+	uint64_t handed; /* to a lane that has a ring, by one that has none */
+	uint64_t handed_dropped; /* of those, for which the ring had no room in the end */
+};
+
+/* The packet pipeline of a tunnel. What was dropped for want of it is in the drops. */
+struct gl_status_pipeline {
+	char port[GL_NAME_MAX];
+	bool connected; /* a device always is */
+	bool memif; /* what follows is of a memif; of a device it is zero */
+	bool client;
+	uint32_t id;
+	const char *path;
+	const char *peer; /* what the other side calls itself, and its interface; "": never there */
+	const char *interface;
+	uint32_t rx_rings; /* from the pipeline; 0 while not connected */
+	uint32_t tx_rings;
+	uint32_t ring_size; /* of the smallest, packets */
+	uint64_t connects; /* how often it has connected */
+	uint64_t violations; /* how often it was disconnected for breaking the rules of the rings */
+	uint64_t refused; /* connections that did not come up */
+	uint64_t since_ns; /* how long it is connected, or not; 0: it never was */
+	const char *why; /* it is not connected, in words */
+	const struct gl_status_pipeline_lane *lanes; /* one for each lane */
+};
+
 struct gl_status_tunnel {
 	char name[GL_DEVICE_MAX];
 	char public_key[GL_KEY_TEXT_MAX];
@@ -506,6 +547,7 @@ struct gl_status_tunnel {
 	unsigned address_count;
 	uint32_t mtu; /* inner, bytes */
 	const struct gl_status_host *host; /* NULL without a host device */
+	const struct gl_status_pipeline *pipeline; /* NULL without one */
 	const struct gl_status_inner *inner; /* one for each lane; NULL: pipeline "library" */
 	const struct gl_status_peer *peers; /* in the order of the file */
 	unsigned peer_count;

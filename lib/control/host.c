@@ -49,6 +49,12 @@ host_add(struct host *host, const struct tun *tun, struct port *end)
 	return device;
 }
 
+void
+host_add_kicked(struct host *host, struct port *port)
+{
+	host->kicked[host->kicked_count++] = port;
+}
+
 static unsigned
 to_host(struct host_device *device)
 {
@@ -166,6 +172,8 @@ host_round(struct host *host)
 		work += to_host(&host->devices[i]);
 		work += from_host(host, &host->devices[i]);
 	}
+	for (unsigned i = 0; i < host->kicked_count; i++)
+		port_kick(host->kicked[i]);
 	return work;
 }
 
@@ -179,6 +187,9 @@ pending(const struct host *host)
 			if (port_memory_pending(end, queue) > 0)
 				return true;
 	}
+	for (unsigned i = 0; i < host->kicked_count; i++)
+		if (atomic_load_explicit(&host->kicked[i]->wants_kick, memory_order_relaxed))
+			return true;
 	return false;
 }
 

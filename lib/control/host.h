@@ -44,6 +44,8 @@ struct host_device {
 struct host {
 	struct host_device devices[DIRECTORY_TUNNELS_MAX];
 	unsigned device_count;
+	struct port *kicked[DIRECTORY_TUNNELS_MAX]; /* pipelines' ports */
+	unsigned kicked_count;
 	struct bell bell; /* lanes ring it */
 	struct rings *rings; /* whose lanes' bells the host thread rings */
 	struct rte_mempool *pool; /* for packets from the TUNs, and nothing else */
@@ -60,6 +62,12 @@ void host_fini(struct host *host);
 
 /* host_add takes over the TUN and the port's end. Returns the device; the room is there. */
 struct host_device *host_add(struct host *host, const struct tun *tun, struct port *end);
+
+/*
+ * host_add_kicked has the host thread wake who sleeps at the other end of a port (port_kick) when
+ * lanes want that; the port stays the caller's. The room is there.
+ */
+void host_add_kicked(struct host *host, struct port *port);
 
 /* host_round moves what is there in both directions; returns how many packets. */
 unsigned host_round(struct host *host);

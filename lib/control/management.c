@@ -37,6 +37,8 @@ struct management {
 	void *follow_context;
 	struct served_tunnel tunnels[DIRECTORY_TUNNELS_MAX];
 	unsigned tunnel_count;
+	struct pipeline *pipelines[DIRECTORY_TUNNELS_MAX];
+	unsigned pipeline_count;
 };
 
 static void
@@ -134,6 +136,8 @@ management_destroy(struct management *management)
 		return;
 	for (unsigned i = 0; i < management->tunnel_count; i++)
 		uapi_destroy(management->tunnels[i].uapi);
+	for (unsigned i = 0; i < management->pipeline_count; i++)
+		pipeline_destroy(management->pipelines[i]);
 	resolver_destroy(management->resolver);
 	ev_loop_destroy(management->loop);
 	free(management);
@@ -187,6 +191,23 @@ management_add_tunnel(struct management *management, const struct management_tun
 		error = uapi_create(management, tunnel->tunnel, management->loop, &served->uapi);
 	if (error == 0)
 		management->tunnel_count++;
+	return error;
+}
+
+int
+management_add_pipeline(struct management *management, const struct pipeline_settings *settings,
+	struct pipeline **pipeline)
+{
+	int error;
+
+	if (management->pipeline_count == DIRECTORY_TUNNELS_MAX) {
+		log_error(
+			management->control->log, "more than %u pipelines", DIRECTORY_TUNNELS_MAX);
+		return -ENOSPC;
+	}
+	error = pipeline_create(settings, management->control, management->loop, pipeline);
+	if (error == 0)
+		management->pipelines[management->pipeline_count++] = *pipeline;
 	return error;
 }
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "control/control.h"
+#include "control/pipeline.h"
 #include "control/resolver.h"
 #include "net/hold.h"
 #include "net/tun.h"
@@ -47,6 +48,13 @@ void management_changed(
  */
 int management_add_tunnel(struct management *management, const struct management_tunnel *tunnel)
 	__attribute__((warn_unused_result));
+
+/*
+ * management_add_pipeline has the loop look after a connection to a packet pipeline. Returns 0 and
+ * *pipeline, which the loop keeps; or a negative errno, logged. Before the loop runs.
+ */
+int management_add_pipeline(struct management *management, const struct pipeline_settings *settings,
+	struct pipeline **pipeline) __attribute__((warn_unused_result));
 
 /* management_run runs the loop until management_stop(), which any thread may call. */
 void management_run(struct management *management);

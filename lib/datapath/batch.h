@@ -51,6 +51,7 @@ struct batch {
 	/* Packets that are still on their way; see batch_drop, batch_end, out_stage. */
 	uint64_t live;
 	uint64_t now_ns; /* boot clock, read once for the batch */
+	struct port *inner; /* out: where its packets came from, and answers go to */
 	unsigned count;
 	unsigned run_count;
 	struct run runs[BATCH_MAX];

@@ -1,9 +1,12 @@
 /*
- * Delivers inner packets, in order of arrival, to the inner port of their tunnel.
- * On the packet's way: in, 5 of 5.
- * Threads: the lane that owns the batch.
+ * Delivers inner packets, in order of arrival: to the pipeline if their tunnel has one, but for
+ * what is the host's; else to the host. On the packet's way: in, 5 of 5. Threads: the lane that
+ * owns the batch.
  */
+#include "datapath/framing.h"
 #include "datapath/stages.h"
+
+#include "wire/inner.h"
 
 /* Leaves in the buffer the inner packet alone: no outer headers, no padding, no tag. */
 static void
@@ -20,9 +23,35 @@ trim(const struct lane *lane, struct packet *packet)
 		lane_write_origin(lane, mbuf, packet->tunnel, packet->peer->number);
 }
 
-static uint64_t
-deliver_to(struct lane *lane, struct batch *batch, struct tunnel *tunnel, uint64_t waiting)
+static struct port *
+port_for(const struct packet *packet)
 {
+	const struct tunnel *tunnel = packet->tunnel;
+	struct inner inner;
+
+	if (tunnel->pipeline == NULL)
+		return tunnel->inner;
+	if (tunnel->host_match.count > 0 && inner_parse(packet->data, packet->len, &inner) &&
+		host_match_holds(&tunnel->host_match, packet->data, &inner))
+		return tunnel->inner;
+	return tunnel->pipeline;
+}
+
+static enum drop_reason
+why_full(const struct tunnel *tunnel, const struct port *port)
+{
+	if (port != tunnel->pipeline)
+		return DROP_IN_DELIVER_FULL;
+	return atomic_load_explicit(&port->up, memory_order_relaxed) ? DROP_IN_PIPELINE_FULL
+								     : DROP_IN_NO_PIPELINE;
+}
+
+/* Delivers those of the waiting packets that go where the first of them goes; returns the rest. */
+static uint64_t
+deliver_like_first(struct lane *lane, struct batch *batch, uint64_t waiting)
+{
+	struct tunnel *tunnel = batch->packets[__builtin_ctzll(waiting)].tunnel;
+	struct port *port = port_for(&batch->packets[__builtin_ctzll(waiting)]);
 	struct rte_mbuf *mbufs[BATCH_MAX];
 	uint8_t numbers[BATCH_MAX];
 	unsigned count = 0;
@@ -32,17 +61,19 @@ deliver_to(struct lane *lane, struct batch *batch, struct tunnel *tunnel, uint64
 	MASK_FOREACH (i, waiting) {
 		struct packet *packet = &batch->packets[i];
 
-		if (packet->tunnel != tunnel)
+		if (packet->tunnel != tunnel || port_for(packet) != port)
 			continue;
 		trim(lane, packet);
 		mine |= UINT64_C(1) << i;
 		numbers[count] = (uint8_t)i;
 		mbufs[count++] = packet->mbuf;
 	}
-	taken = port_transmit(tunnel->inner, (uint16_t)lane->settings.id, mbufs, (uint16_t)count);
-	lane->wake_inner = true;
+	if (port->ethernet)
+		framing_add(port, mbufs, count);
+	taken = port_transmit(port, (uint16_t)lane->settings.id, mbufs, (uint16_t)count);
+	lane_wake_inner(lane, tunnel, port);
 	for (unsigned k = taken; k < count; k++)
-		batch_drop(lane, batch, numbers[k], NULL, DROP_IN_DELIVER_FULL);
+		batch_drop(lane, batch, numbers[k], NULL, why_full(tunnel, port));
 	return waiting & ~mine;
 }
 
@@ -51,9 +82,6 @@ in_deliver(struct lane *lane, struct batch *batch)
 {
 	uint64_t waiting = batch->live;
 
-	while (waiting != 0) {
-		struct packet *first = &batch->packets[__builtin_ctzll(waiting)];
-
-		waiting = deliver_to(lane, batch, first->tunnel, waiting);
-	}
+	while (waiting != 0)
+		waiting = deliver_like_first(lane, batch, waiting);
 }

@@ -68,15 +68,25 @@ out_way(struct lane *lane, struct batch *batch)
 	out_transmit(lane, batch);
 }
 
-unsigned
-lane_out(struct lane *lane, struct tunnel *tunnel)
+static unsigned
+out_from(struct lane *lane, struct tunnel *tunnel, struct port *port)
 {
 	struct batch *batch = &lane->batch;
 
-	out_receive(lane, batch, tunnel);
+	out_receive(lane, batch, tunnel, port);
 	out_peer(lane, batch);
 	out_way(lane, batch);
 	return batch->count;
+}
+
+unsigned
+lane_out(struct lane *lane, struct tunnel *tunnel)
+{
+	unsigned count = out_from(lane, tunnel, tunnel->inner);
+
+	if (tunnel->pipeline != NULL)
+		count += out_from(lane, tunnel, tunnel->pipeline);
+	return count;
 }
 
 /* Frames that control made whole: handshakes and cookie replies. */
@@ -156,6 +166,7 @@ lane_send(struct lane *lane, struct tunnel *tunnel)
 static bool
 has_bell_work(struct lane *lane)
 {
+	const uint16_t id = (uint16_t)lane->settings.id;
 	const struct rings_lane *rings = &lane->settings.rings->lanes[lane->settings.id];
 	const struct directory *directory =
 		atomic_load_explicit(lane->settings.directory, memory_order_acquire);
@@ -163,8 +174,9 @@ has_bell_work(struct lane *lane)
 	for (unsigned i = 0; i < directory->tunnel_count; i++) {
 		const struct tunnel *tunnel = directory->tunnels[i];
 
-		if (tunnel->inner_bell != NULL &&
-			port_memory_pending(tunnel->inner, (uint16_t)lane->settings.id) > 0)
+		if (tunnel->inner_bell != NULL && port_memory_pending(tunnel->inner, id) > 0)
+			return true;
+		if (tunnel->pipeline != NULL && port_doze(tunnel->pipeline, id))
 			return true;
 	}
 	return !rte_ring_empty(rings->ordered) || !rte_ring_empty(rings->ready);

@@ -123,6 +123,15 @@ lane_write_origin(const struct lane *lane, struct rte_mbuf *mbuf, const struct t
 	};
 }
 
+/* lane_wake_inner has whoever is at the other end of an inner port woken after the round. */
+static inline void
+lane_wake_inner(struct lane *lane, const struct tunnel *tunnel, const struct port *port)
+{
+	/* The host thread may sleep; a pipeline's port says itself when somebody does. */
+	if (port == tunnel->inner || atomic_load_explicit(&port->wants_kick, memory_order_relaxed))
+		lane->wake_inner = true;
+}
+
 /* lane_want_session asks the handshake thread for a session of the peer, if that makes sense. */
 static inline void
 lane_want_session(struct lane *lane, struct peer *peer, uint64_t now_ns)

@@ -1,8 +1,9 @@
 /*
- * Takes a burst of inner packets from a tunnel's inner port.
+ * Takes a burst of inner packets from a tunnel's host device or pipeline.
  * On the packet's way: out, 1 of 6. What is no IP packet ends here.
  * Threads: the lane that owns the batch.
  */
+#include "datapath/framing.h"
 #include "datapath/stages.h"
 
 #include "wire/inner.h"
@@ -44,14 +45,35 @@ take(struct lane *lane, struct batch *batch, struct rte_mbuf *mbuf, struct tunne
 	packet->tos = inner_ecn_encap(inner.tos);
 }
 
+/* Takes the packet out of its frame; false if the frame is done with. */
+static bool
+unframed(struct lane *lane, struct batch *batch, struct rte_mbuf *mbuf, struct tunnel *tunnel)
+{
+	switch (framing_strip(batch->inner, tunnel, mbuf)) {
+	case FRAMING_PACKET:
+		return true;
+	case FRAMING_ANSWER:
+		if (port_transmit(batch->inner, (uint16_t)lane->settings.id, &mbuf, 1) != 1)
+			rte_pktmbuf_free(mbuf);
+		lane_wake_inner(lane, tunnel, batch->inner);
+		return false;
+	case FRAMING_OTHER:
+		break;
+	}
+	lane_count_drop(lane, NULL, DROP_OUT_FRAME);
+	rte_pktmbuf_free(mbuf);
+	return false;
+}
+
 void
-out_receive(struct lane *lane, struct batch *batch, struct tunnel *tunnel)
+out_receive(struct lane *lane, struct batch *batch, struct tunnel *tunnel, struct port *port)
 {
 	struct rte_mbuf *mbufs[LANE_BURST];
 	unsigned count;
 
 	batch_begin(batch, 0);
-	count = port_receive(tunnel->inner, (uint16_t)lane->settings.id, mbufs, LANE_BURST);
+	batch->inner = port;
+	count = port_receive(port, (uint16_t)lane->settings.id, mbufs, LANE_BURST);
 	if (count == 0)
 		return;
 	lane->out_bursts++;
@@ -62,6 +84,7 @@ out_receive(struct lane *lane, struct batch *batch, struct tunnel *tunnel)
 	for (unsigned i = 0; i < count; i++) {
 		if (i + PREFETCH_AHEAD < count)
 			rte_prefetch0(rte_pktmbuf_mtod(mbufs[i + PREFETCH_AHEAD], void *));
-		take(lane, batch, mbufs[i], tunnel);
+		if (!port->ethernet || unframed(lane, batch, mbufs[i], tunnel))
+			take(lane, batch, mbufs[i], tunnel);
 	}
 }

@@ -3,6 +3,7 @@
  * On the packet's way: from out_peer back to the inner port.
  * Threads: the lane that owns the batch. Sources: RFC 1812, 4443 (rate limits), 1191, 8201.
  */
+#include "datapath/framing.h"
 #include "datapath/stages.h"
 
 #include "wire/icmp.h"
@@ -35,7 +36,7 @@ own_address(const struct tunnel *tunnel, uint8_t version)
 
 /* Returns whether the buffer, an error now, went back to the inner side. */
 static bool
-answer(struct lane *lane, struct packet *packet, enum icmp_error error)
+answer(struct lane *lane, struct port *port, struct packet *packet, enum icmp_error error)
 {
 	const struct address *from = own_address(packet->tunnel, packet->version);
 	struct rte_mbuf *mbuf = packet->mbuf;
@@ -51,7 +52,9 @@ answer(struct lane *lane, struct packet *packet, enum icmp_error error)
 	mbuf->pkt_len = (uint32_t)len;
 	if (lane->origin_offset >= 0)
 		lane_write_origin(lane, mbuf, packet->tunnel, 0);
-	return port_transmit(packet->tunnel->inner, (uint16_t)lane->settings.id, &mbuf, 1) == 1;
+	if (port->ethernet)
+		framing_add(port, &mbuf, 1);
+	return port_transmit(port, (uint16_t)lane->settings.id, &mbuf, 1) == 1;
 }
 
 void
@@ -61,7 +64,7 @@ out_refuse(struct lane *lane, struct batch *batch, unsigned i, struct peer *peer
 	struct packet *packet = &batch->packets[i];
 
 	if (!icmp_error_allowed(packet->data, packet->len) || !take_token(lane, batch->now_ns) ||
-		!answer(lane, packet, error)) {
+		!answer(lane, batch->inner, packet, error)) {
 		batch_drop(lane, batch, i, peer, reason);
 		return;
 	}
@@ -69,5 +72,5 @@ out_refuse(struct lane *lane, struct batch *batch, unsigned i, struct peer *peer
 	batch->live &= ~(UINT64_C(1) << i);
 	lane_count_drop(lane, peer, reason);
 	lane->icmp_sent++;
-	lane->wake_inner = true;
+	lane_wake_inner(lane, packet->tunnel, batch->inner);
 }

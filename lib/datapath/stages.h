@@ -7,10 +7,10 @@
  *   3. in_open      the AEAD over the whole batch, a key per packet
  *   4. in_accept    authentic packets only, run by run: replay window, endpoint, key confirmation,
  *                   stamps; keepalives end here; inner header, padding, source's owner, ECN
- *   5. in_deliver   to the tunnel's inner port
+ *   5. in_deliver   to the tunnel's pipeline, or to the host
  *
  * Out, from the inner side to the underlay port:
- *   1. out_receive  a burst from a tunnel's inner port; inner headers
+ *   1. out_receive  a burst from one of a tunnel's inner ports; Ethernet and inner headers
  *   2. out_peer     destination -> peer -> session; without a session the packet is staged
  *   3. out_number   run by run: counters, padding, data header
  *   4. out_seal     the AEAD over the whole batch
@@ -35,7 +35,8 @@ void in_open(struct lane *lane, struct batch *batch);
 void in_accept(struct lane *lane, struct batch *batch);
 void in_deliver(struct lane *lane, struct batch *batch);
 
-void out_receive(struct lane *lane, struct batch *batch, struct tunnel *tunnel);
+/* The port is one of the tunnel's two inner ones. */
+void out_receive(struct lane *lane, struct batch *batch, struct tunnel *tunnel, struct port *port);
 void out_peer(struct lane *lane, struct batch *batch);
 void out_number(struct lane *lane, struct batch *batch);
 void out_seal(struct lane *lane, struct batch *batch);

@@ -195,6 +195,7 @@ gateway_destroy(struct gateway *gateway)
 	for (unsigned i = 0; i < gateway->tunnel_count; i++) {
 		port_close(gateway->tunnels[i].inner);
 		port_close(gateway->tunnels[i].inner_end);
+		port_close(gateway->tunnels[i].pipeline);
 		host_routes_fini(&gateway->tunnels[i].routes);
 	}
 	port_close(gateway->caller);
@@ -250,7 +251,7 @@ open_caller(struct gateway *gateway, const struct gateway_tunnel_settings *setti
 
 static struct tunnel *
 make_tunnel(struct gateway *gateway, const struct gateway_tunnel_settings *settings, uint32_t mtu,
-	struct port *inner)
+	const struct gateway_tunnel *added)
 {
 	struct tunnel *tunnel = tunnel_create(&(const struct tunnel_settings){
 		.name = settings->name,
@@ -262,8 +263,10 @@ make_tunnel(struct gateway *gateway, const struct gateway_tunnel_settings *setti
 		.mtu = mtu,
 		.fixed_mtu = settings->config->mtu,
 		.lane_count = gateway->settings.lane_count,
-		.inner = inner,
+		.inner = added->inner != NULL ? added->inner : gateway->caller,
 		.inner_bell = settings->host_device ? &gateway->host.bell : NULL,
+		.pipeline = added->pipeline,
+		.host_match = settings->host_match,
 		.reclaim = &gateway->reclaim,
 	});
 
@@ -340,8 +343,7 @@ static int
 open_tunnel(struct gateway *gateway, const struct gateway_tunnel_settings *settings, uint32_t mtu,
 	struct gateway_tunnel *added)
 {
-	struct port *inner = added->inner != NULL ? added->inner : gateway->caller;
-	struct tunnel *tunnel = make_tunnel(gateway, settings, mtu, inner);
+	struct tunnel *tunnel = make_tunnel(gateway, settings, mtu, added);
 	int error;
 
 	if (tunnel == NULL)
@@ -376,6 +378,8 @@ gateway_add_tunnel(struct gateway *gateway, const struct gateway_tunnel_settings
 		return error;
 	added = &gateway->tunnels[gateway->tunnel_count];
 	error = open_inner(gateway, settings, mtu, added);
+	if (error == 0 && settings->pipeline != NULL)
+		error = pipeline_add(gateway, settings, added);
 	if (error == 0)
 		error = open_tunnel(gateway, settings, mtu, added);
 	if (error == 0)

@@ -11,6 +11,7 @@
 #include "control/management.h"
 #include "datapath/lane.h"
 #include "gateway/host_routes.h"
+#include "gateway/pipeline.h"
 #include "net/hold.h"
 
 #include <rte_mempool.h>
@@ -51,6 +52,9 @@ struct gateway_tunnel_settings {
 	bool host_device; /* a TUN of that name; else *inner_end is the inner side's */
 	bool caller; /* instead of both: who calls the lanes gives and takes inner packets */
 	bool uapi; /* a UAPI socket of that name */
+	const char *pipeline; /* as pipeline_choice_parse has it; NULL: there is none */
+	const struct host_match
+		*host_match; /* what does not go there all the same; NULL: nothing */
 };
 
 struct gateway_lane {
@@ -64,6 +68,8 @@ struct gateway_tunnel {
 	struct port *inner; /* the lanes' end; NULL: the gateway's `caller` */
 	struct port *inner_end; /* the other one, if the caller has it; else NULL */
 	struct host_device *device; /* NULL: there is none */
+	struct port *pipeline; /* NULL: there is none */
+	struct pipeline *connection; /* of a pipeline by memif; else NULL */
 	struct host_routes routes; /* to the device */
 };
 

@@ -331,20 +331,21 @@ parse_inner_side(const struct gl_tunnel_settings *settings, const struct log *lo
 		goto malformed;
 	inner->name = name;
 	inner->host_device = device;
-	if (settings->pipeline == NULL && device)
+	inner->caller = settings->pipeline != NULL && strcmp(settings->pipeline, "library") == 0;
+	if (!inner->caller)
+		inner->pipeline = settings->pipeline;
+	if (device != inner->caller)
 		return 0;
-	if (settings->pipeline == NULL || strcmp(settings->pipeline, "library") != 0) {
-		log_error(log, "%s: the pipeline %s is not of a known kind; give \"library\"", name,
-			settings->pipeline == NULL ? "none" : settings->pipeline);
-		return -EINVAL;
-	}
-	if (device) {
-		log_error(log, "%s: a tunnel with a pipeline has no host device yet; give none:%s",
+	if (device)
+		log_error(log,
+			"%s: a tunnel with the pipeline \"library\" has no host device yet; give none:%s",
 			name, name);
-		return -ENOTSUP;
-	}
-	inner->caller = true;
-	return 0;
+	else
+		log_error(log,
+			"%s: without the pipeline \"library\" a tunnel has a host device; "
+			"give tun:%s",
+			name, name);
+	return device ? -ENOTSUP : -EINVAL;
 malformed:
 	log_error(log,
 		"host device \"%s\" is neither of the form tun:NAME nor none:NAME, with a name of "
@@ -376,14 +377,37 @@ library_tunnel(const struct gl_tunnel_settings *settings, const struct log *log,
 	return parse_inner_side(settings, log, inner);
 }
 
+static int
+parse_host_match(
+	const struct gl_tunnel_settings *settings, const struct log *log, struct host_match *match)
+{
+	const char *text = settings->host_match == NULL ? "none" : settings->host_match;
+	const char *bad;
+	size_t bad_len;
+	const int error = host_match_parse(text, match, &bad, &bad_len);
+
+	if (error != 0)
+		log_error(log,
+			"%s: host-match: \"%.*s\" is no rule (of %d at most); give icmp, tcp, udp, "
+			"tcp/PORT, udp/PORT, PREFIX, or one of those with @PREFIX behind it",
+			settings->host, (int)bad_len, bad, HOST_MATCH_RULES_MAX);
+	return error;
+}
+
 int
 gl_gateway_add_tunnel(struct gl_gateway *gateway, const struct gl_tunnel_settings *settings)
 {
 	struct gateway_tunnel_settings inner;
 	struct prefix address;
-	const int error = library_tunnel(settings, &gateway->log, &inner, &address);
+	struct host_match host_match;
+	int error = library_tunnel(settings, &gateway->log, &inner, &address);
 
-	return error != 0 ? error : gateway_add_tunnel(gateway->gateway, &inner, NULL);
+	if (error == 0)
+		error = parse_host_match(settings, &gateway->log, &host_match);
+	if (error != 0)
+		return error;
+	inner.host_match = &host_match;
+	return gateway_add_tunnel(gateway->gateway, &inner, NULL);
 }
 
 int

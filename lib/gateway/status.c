@@ -8,6 +8,7 @@
 #include "gateway/diagnosis.h"
 #include "gateway/library.h"
 #include "gateway/snapshot.h"
+#include "net/port_memif.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -244,6 +245,75 @@ take_host(struct owned_status *owned, const struct host_device *device)
 	return host;
 }
 
+static const struct gl_status_pipeline_lane *
+take_pipeline_lanes(struct owned_status *owned, const struct port *port)
+{
+	struct gl_status_pipeline_lane *lanes = take(owned, port->queue_count, sizeof(*lanes));
+
+	for (uint16_t i = 0; lanes != NULL && i < port->queue_count; i++) {
+		struct port_memif_counters counters;
+
+		port_memif_counters(port, i, &counters);
+		lanes[i] = (struct gl_status_pipeline_lane){
+			.rx_packets = counters.rx.packets,
+			.rx_bytes = counters.rx.bytes,
+			.rx_bad = counters.rx.bad,
+			.rx_too_long = counters.rx.too_long,
+			.rx_no_buffer = counters.rx.no_buffer,
+			.tx_packets = counters.tx.packets,
+			.tx_bytes = counters.tx.bytes,
+			.handed = counters.handed,
+			.handed_dropped = counters.handed_dropped,
+		};
+	}
+	return lanes;
+}
+
+static void
+fill_memif(struct owned_status *owned, struct control *control, const struct gateway_tunnel *tunnel,
+	uint64_t now_ns, struct gl_status_pipeline *status)
+{
+	struct pipeline_facts facts;
+
+	control_lock(control);
+	pipeline_facts(tunnel->connection, &facts);
+	control_unlock(control);
+	status->memif = true;
+	status->connected = facts.connected;
+	status->client = facts.client;
+	status->id = facts.id;
+	status->path = take_text(owned, facts.path);
+	status->peer = take_text(owned, facts.peer);
+	status->interface = take_text(owned, facts.interface);
+	status->rx_rings = facts.rx_rings;
+	status->tx_rings = facts.tx_rings;
+	status->ring_size = facts.ring_size;
+	status->connects = facts.connects;
+	status->violations = facts.violations;
+	status->refused = facts.refused;
+	status->since_ns = facts.since_ns == 0 ? 0 : since(now_ns, facts.since_ns);
+	status->why = take_text(owned, facts.connected ? "" : facts.why);
+	status->lanes = take_pipeline_lanes(owned, tunnel->pipeline);
+}
+
+static const struct gl_status_pipeline *
+take_pipeline(struct owned_status *owned, struct gateway *gateway, unsigned index, uint64_t now_ns)
+{
+	const struct gateway_tunnel *tunnel = &gateway->tunnels[index];
+	struct gl_status_pipeline *status;
+
+	if (tunnel->pipeline == NULL)
+		return NULL;
+	status = take(owned, 1, sizeof(*status));
+	if (status == NULL)
+		return NULL;
+	snprintf(status->port, sizeof(status->port), "%s", tunnel->pipeline->name);
+	status->connected = tunnel->pipeline->up;
+	if (tunnel->connection != NULL)
+		fill_memif(owned, &gateway->control, tunnel, now_ns, status);
+	return status;
+}
+
 static struct gl_status_ring
 inner_ring(const struct port *end, unsigned lane)
 {
@@ -278,8 +348,8 @@ fill_inner(struct owned_status *owned, const struct gateway *gateway, unsigned i
 }
 
 static void
-fill_tunnel(struct owned_status *owned, const struct gateway *gateway,
-	const struct snapshot *snapshot, unsigned index, struct gl_status_tunnel *status)
+fill_tunnel(struct owned_status *owned, struct gateway *gateway, const struct snapshot *snapshot,
+	unsigned index, struct gl_status_tunnel *status)
 {
 	const struct snapshot_tunnel *copy = &snapshot->tunnels[index];
 	const struct tunnel *tunnel = copy->tunnel;
@@ -292,6 +362,7 @@ fill_tunnel(struct owned_status *owned, const struct gateway *gateway,
 	status->address_count = tunnel->address_count;
 	status->mtu = copy->mtu;
 	fill_inner(owned, gateway, index, status);
+	status->pipeline = take_pipeline(owned, gateway, index, snapshot->now_ns);
 	for (unsigned i = 0; i < copy->peer_count && peers != NULL; i++)
 		fill_peer(owned, snapshot, copy, &copy->peers[i], &peers[i]);
 	status->peers = peers;

@@ -10,6 +10,7 @@
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -26,6 +27,9 @@ struct port_ops {
 	uint16_t (*transmit)(
 		struct port *port, uint16_t queue, struct rte_mbuf *mbufs[], uint16_t count);
 	void (*close)(struct port *port);
+	/* Where there is somebody to wake or to be woken by; else NULL. */
+	bool (*doze)(struct port *port, uint16_t queue);
+	void (*kick)(struct port *port);
 };
 
 /* A port; backends embed it as their first member. */
@@ -36,7 +40,17 @@ struct port {
 	bool ethernet; /* packets carry Ethernet headers; else they start with the IP header */
 	uint8_t mac[6]; /* own address if `ethernet` */
 	uint16_t mtu; /* longest IP packet in bytes */
+	/* The port: writes; any: reads. It carries packets now: somebody is at its other end. */
+	_Atomic bool up;
+	/* The port: sets; who kicks: clears. Somebody at the other end sleeps over packets. */
+	_Atomic bool wants_kick;
+	/* Lanes, if `ethernet`: the MAC that is heard from the other end; PORT_NO_MAC: none yet. */
+	_Atomic uint64_t neighbour;
+	bool neighbour_given; /* by the settings: it is not learnt */
 };
+
+/* No MAC: those are numbers of 48 bits. */
+#define PORT_NO_MAC UINT64_MAX
 
 /*
  * port_receive takes up to `count` packets off the queue into `mbufs`, which the caller then owns,
@@ -55,6 +69,29 @@ port_transmit(struct port *port, uint16_t queue, struct rte_mbuf *mbufs[], uint1
 	return port->ops->transmit(port, queue, mbufs, count);
 }
 
+/*
+ * port_doze has the port ring the lane's bell, by whoever watches it, when packets come in on the
+ * queue, until the next port_receive. Returns whether there are any already, or a port that cannot
+ * do so has to be looked at. The lane of the queue.
+ */
+static inline bool
+port_doze(struct port *port, uint16_t queue)
+{
+	return port->ops->doze != NULL && port->ops->doze(port, queue);
+}
+
+/*
+ * port_kick wakes whoever sleeps at the other end over packets transmitted to it, if there is such.
+ * It may enter the kernel: not for lanes, which see by `wants_kick` that it is called for.
+ */
+static inline void
+port_kick(struct port *port)
+{
+	if (port->ops->kick != NULL &&
+		atomic_load_explicit(&port->wants_kick, memory_order_relaxed))
+		port->ops->kick(port);
+}
+
 /* port_close stops the port and frees it with what it holds. NULL is ignored. */
 void port_close(struct port *port);
 
@@ -65,6 +102,13 @@ void port_close(struct port *port);
  * what is wrong and what to do. Needs EAL to be up.
  */
 int port_vdev_open(const char *device, uint16_t queue_count, struct rte_mempool *pool,
+	const struct log *log, struct port **port) __attribute__((warn_unused_result));
+
+/*
+ * port_pci_open is port_vdev_open for the PCI device at `address` ("0000:3b:00.0"), of which EAL
+ * knows (its -a), and which a driver of DPDK can take (vfio-pci, or a bifurcated one).
+ */
+int port_pci_open(const char *address, uint16_t queue_count, struct rte_mempool *pool,
 	const struct log *log, struct port **port) __attribute__((warn_unused_result));
 
 /*

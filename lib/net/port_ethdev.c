@@ -39,6 +39,7 @@
 struct port_ethdev {
 	struct port port;
 	uint16_t id; /* of the ethdev */
+	const char *bus; /* that it is removed from */
 	char device[RTE_DEV_NAME_MAX_LEN];
 };
 
@@ -62,7 +63,7 @@ ethdev_close(struct port *port)
 	struct port_ethdev *self = (struct port_ethdev *)port;
 	(void)rte_eth_dev_stop(self->id);
 	(void)rte_eth_dev_close(self->id);
-	(void)rte_eal_hotplug_remove("vdev", self->device);
+	(void)rte_eal_hotplug_remove(self->bus, self->device);
 	free(self);
 }
 
@@ -169,6 +170,7 @@ ethdev_start(struct port_ethdev *self, struct rte_mempool *pool, const struct lo
 		goto fail;
 	memcpy(self->port.mac, mac.addr_bytes, sizeof(self->port.mac));
 	self->port.mtu = mtu_of(self->id, info.if_index);
+	atomic_store_explicit(&self->port.up, true, memory_order_relaxed);
 	return 0;
 fail:
 	log_error(log, "the device %s does not start: %s", self->device, rte_strerror(-result));
@@ -184,7 +186,7 @@ device_add(struct port_ethdev *self, const char *arguments, const struct log *lo
 			self->device);
 		return -EEXIST;
 	}
-	int result = rte_eal_hotplug_add("vdev", self->device, arguments);
+	int result = rte_eal_hotplug_add(self->bus, self->device, arguments);
 	if (result < 0) {
 		log_error(log,
 			"DPDK cannot create the device %s,%s: %s; see its own messages above, and "
@@ -194,40 +196,32 @@ device_add(struct port_ethdev *self, const char *arguments, const struct log *lo
 	}
 	if (rte_eth_dev_get_port_by_name(self->device, &self->id) < 0) {
 		log_error(log, "%s is not a network device", self->device);
-		(void)rte_eal_hotplug_remove("vdev", self->device);
+		(void)rte_eal_hotplug_remove(self->bus, self->device);
 		return -ENOTSUP;
 	}
 	return 0;
 }
 
-int
-port_vdev_open(const char *device, uint16_t queue_count, struct rte_mempool *pool,
-	const struct log *log, struct port **port)
+/* Opens the device of that name, which has `name_len` characters, and starts it. */
+static int
+device_open(const char *bus, const char *device, size_t name_len, uint16_t queue_count,
+	struct rte_mempool *pool, const struct log *log, struct port **port)
 {
-	const size_t name_len = strcspn(device, ",");
-	const char *arguments = device[name_len] == ',' ? device + name_len + 1 : "";
-	static const char tun_driver[] = "net_tun";
-
-	if (name_len == 0 || name_len >= PORT_NAME_MAX || name_len >= RTE_DEV_NAME_MAX_LEN) {
-		log_error(log, "\"%s\" is not a device as DPDK's --vdev takes it", device);
-		return -EINVAL;
-	}
-	if (strncmp(device, tun_driver, sizeof(tun_driver) - 1) == 0) {
-		log_error(
-			log, "%s has no Ethernet header, which a port needs: use net_tap", device);
-		return -ENOTSUP;
-	}
 	struct port_ethdev *self = calloc(1, sizeof(*self));
+	int result;
+
 	if (self == NULL) {
 		log_error(log, "no memory for the device %s", device);
 		return -ENOMEM;
 	}
 	memcpy(self->device, device, name_len);
 	memcpy(self->port.name, device, name_len);
+	self->bus = bus;
 	self->port.ops = &ethdev_ops;
 	self->port.queue_count = queue_count;
 	self->port.ethernet = true;
-	int result = device_add(self, arguments, log);
+	self->port.neighbour = PORT_NO_MAC;
+	result = device_add(self, device[name_len] == ',' ? device + name_len + 1 : "", log);
 	if (result < 0) {
 		free(self);
 		return result;
@@ -239,6 +233,38 @@ port_vdev_open(const char *device, uint16_t queue_count, struct rte_mempool *poo
 	}
 	*port = &self->port;
 	return 0;
+}
+
+int
+port_vdev_open(const char *device, uint16_t queue_count, struct rte_mempool *pool,
+	const struct log *log, struct port **port)
+{
+	const size_t name_len = strcspn(device, ",");
+	static const char tun_driver[] = "net_tun";
+
+	if (name_len == 0 || name_len >= PORT_NAME_MAX || name_len >= RTE_DEV_NAME_MAX_LEN) {
+		log_error(log, "\"%s\" is not a device as DPDK's --vdev takes it", device);
+		return -EINVAL;
+	}
+	if (strncmp(device, tun_driver, sizeof(tun_driver) - 1) == 0) {
+		log_error(
+			log, "%s has no Ethernet header, which a port needs: use net_tap", device);
+		return -ENOTSUP;
+	}
+	return device_open("vdev", device, name_len, queue_count, pool, log, port);
+}
+
+int
+port_pci_open(const char *address, uint16_t queue_count, struct rte_mempool *pool,
+	const struct log *log, struct port **port)
+{
+	const size_t name_len = strcspn(address, ",");
+
+	if (name_len == 0 || name_len >= PORT_NAME_MAX || name_len >= RTE_DEV_NAME_MAX_LEN) {
+		log_error(log, "\"%s\" is not the address of a PCI device", address);
+		return -EINVAL;
+	}
+	return device_open("pci", address, name_len, queue_count, pool, log, port);
 }
 
 static unsigned

@@ -119,6 +119,8 @@ end_init(struct memory_pair *pair, unsigned end, const char *name, bool ethernet
 	self->port.ops = &memory_ops;
 	self->port.ethernet = ethernet;
 	self->port.mtu = 1500;
+	self->port.up = true;
+	self->port.neighbour = PORT_NO_MAC;
 	snprintf(self->port.name, sizeof(self->port.name), "%s:%u", name, end);
 	self->port.mac[0] = 0x02;
 	self->port.mac[5] = (uint8_t)(1 + end);

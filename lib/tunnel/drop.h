@@ -20,7 +20,10 @@
 	X(IN_REPLAY, "in_replay") /* counter seen before, or too far behind */ \
 	X(IN_INNER, "in_inner") /* what was inside is no IP packet */ \
 	X(IN_SOURCE, "in_source") /* inner source is not in this peer's allowed-ips */ \
-	X(IN_DELIVER_FULL, "in_deliver_full") /* host device or pipeline takes no more */ \
+	X(IN_DELIVER_FULL, "in_deliver_full") /* the host device takes no more */ \
+	X(IN_PIPELINE_FULL, "in_pipeline_full") /* the pipeline takes no more */ \
+	X(IN_NO_PIPELINE, "in_no_pipeline") /* the pipeline is not connected */ \
+	X(OUT_FRAME, "out_frame") /* from the pipeline: neither IP nor a question for a MAC */ \
 	X(OUT_INNER, "out_inner") /* not an IP packet */ \
 	X(OUT_SEGMENTED, "out_segmented") /* buffer without room, or of several segments */ \
 	X(OUT_NO_PEER, "out_no_peer") /* destination is in nobody's allowed-ips */ \

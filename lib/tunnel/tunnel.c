@@ -27,6 +27,9 @@ tunnel_create(const struct tunnel_settings *settings)
 	tunnel->number = settings->number;
 	tunnel->inner = settings->inner;
 	tunnel->inner_bell = settings->inner_bell;
+	tunnel->pipeline = settings->pipeline;
+	if (settings->host_match != NULL)
+		tunnel->host_match = *settings->host_match;
 	tunnel->reclaim = settings->reclaim;
 	tunnel->fixed_mtu = settings->fixed_mtu;
 	for (unsigned i = 0; i < settings->address_count && i < TUNNEL_ADDRESSES_MAX; i++)

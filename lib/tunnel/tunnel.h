@@ -13,6 +13,7 @@
 #include "table/index_table.h"
 #include "table/key_table.h"
 #include "tunnel/handshake_queue.h"
+#include "tunnel/host_match.h"
 #include "tunnel/peer.h"
 #include "tunnel/reclaim.h"
 #include "tunnel/sources.h"
@@ -46,8 +47,11 @@ struct tunnel {
 	char name[TUNNEL_NAME_MAX];
 	unsigned number; /* of the gateway's tunnels, from 0 */
 	unsigned lane_count;
-	struct port *inner; /* what inner packets come from and go to; one queue a lane */
+	struct port
+		*inner; /* the host's: what inner packets come from and go to; one queue a lane */
 	struct bell *inner_bell; /* of the thread at its other end; NULL if it needs none */
+	struct port *pipeline; /* NULL: none; else all but what host_match names goes there */
+	struct host_match host_match;
 	struct reclaim *reclaim;
 	struct prefix addresses[TUNNEL_ADDRESSES_MAX]; /* host bits kept */
 	unsigned address_count;
@@ -90,6 +94,8 @@ struct tunnel_settings {
 	unsigned lane_count;
 	struct port *inner; /* stays the caller's */
 	struct bell *inner_bell; /* of the thread at its other end; NULL if it needs none */
+	struct port *pipeline; /* NULL: none; stays the caller's */
+	const struct host_match *host_match; /* copied; NULL: nothing */
 	struct reclaim *reclaim;
 };
 

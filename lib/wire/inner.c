@@ -128,3 +128,23 @@ inner_flow_hash(const uint8_t *packet, const struct inner *inner)
 	hash *= k2;
 	return (uint32_t)(hash >> 32);
 }
+
+struct inner_service
+inner_service_of(const uint8_t *packet, const struct inner *inner)
+{
+	struct inner_service service = {.protocol = packet[6]};
+	size_t header_len = IPV6_HEADER_LEN;
+	bool later = false;
+
+	if (inner->version == 4) {
+		service.protocol = packet[9];
+		header_len = (size_t)(packet[0] & 0xf) * 4;
+		later = (load_be16(packet + 6) & IPV4_OFFSET_MASK) != 0;
+	}
+	if (service.protocol == IP_ICMPV6)
+		service.protocol = IP_ICMP;
+	else if ((service.protocol == IP_TCP || service.protocol == IP_UDP) && !later &&
+		header_len + 4 <= inner->len)
+		service.port = load_be16(packet + header_len + 2);
+	return service;
+}

@@ -46,3 +46,12 @@ void inner_ecn_decap(uint8_t *packet, uint8_t outer_tos);
  * the packet of `inner` at `packet`: equal for all packets of a flow in one direction.
  */
 uint32_t inner_flow_hash(const uint8_t *packet, const struct inner *inner);
+
+/* What the packet is for, above IP. */
+struct inner_service {
+	uint8_t protocol; /* of the header behind the IP header; ICMPv6 shows as ICMP */
+	uint16_t port; /* destination port of TCP and UDP; 0: it has none, or is a later fragment */
+};
+
+/* inner_service_of reads it off the packet of `inner` at `packet`. */
+struct inner_service inner_service_of(const uint8_t *packet, const struct inner *inner);

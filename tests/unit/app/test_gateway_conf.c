@@ -39,6 +39,8 @@ each_key_is_taken(void **state)
 		[OPTION_VPN_ADDRESS] = "fd00::1/64",
 		[OPTION_HOST] = "tun:wg7",
 		[OPTION_NETNS] = "/proc/7/ns/net",
+		[OPTION_PIPELINE] = "memif:/run/p.sock,id=3, role=client",
+		[OPTION_HOST_MATCH] = "icmp, tcp/22@10.8.3.1/32",
 		[OPTION_LISTEN_PORT] = "1",
 		[OPTION_PEER_PORT] = "65535",
 		[OPTION_UNDERLAY] = "vdev:net_pcap0,iface=eth0",
