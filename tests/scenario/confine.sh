@@ -1,6 +1,7 @@
 #!/bin/bash
 # Each thread of the gateway has the capabilities and the filter that docs say, and with them all
 # works: traffic, rekeying by wg set, roaming, reconfigure, a name server, status, metrics, the end.
+# Case SEC-2.
 # Arguments: PEER
 #
 #   a (gateway) ──── lan ──── b, c (peers)
