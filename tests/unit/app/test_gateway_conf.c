@@ -52,6 +52,7 @@ each_key_is_taken(void **state)
 		[OPTION_AEAD] = "ipsec-mb",
 		[OPTION_LOG_LEVEL] = "debug",
 		[OPTION_STRICT_PERMISSIONS] = "yes",
+		[OPTION_CONFINE] = "no",
 		[OPTION_CONTROL] = "/run/c.sock",
 		[OPTION_METRICS] = "[::1]:9586",
 	};
