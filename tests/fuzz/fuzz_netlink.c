@@ -206,9 +206,11 @@ mnl_socket_recvfrom(const struct mnl_socket *socket, void *bytes, size_t room)
 		return -1;
 	}
 	len = answer(bytes, room);
-	/* What is behind the datagram is nobody's to read. */
+#ifdef __clang__
+	/* What is behind the datagram is nobody's to read; gcc would leave the stack poisoned. */
 	if (len >= 0)
 		ASAN_POISON_MEMORY_REGION((uint8_t *)bytes + len, room - (size_t)len);
+#endif
 	return len;
 }
 
