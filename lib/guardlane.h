@@ -455,7 +455,6 @@ struct gl_status_ring {
 
 /* Bytes are those of messages: WireGuard's headers and tags included, outer headers not. */
 struct gl_status_peer {
-	uint32_t number; /* 1 and up, in its tunnel; a peer that comes later has a larger one */
 	char name[GL_NAME_MAX]; /* of the comment above its section, else its key, abbreviated */
 	char public_key[GL_KEY_TEXT_MAX];
 	const char *configured_endpoint; /* "HOST:PORT"; NULL: none */
@@ -464,6 +463,7 @@ struct gl_status_peer {
 	unsigned allowed_ip_count;
 	uint16_t persistent_keepalive_s; /* 0: off */
 	uint32_t path_mtu; /* of the first hop to it, in bytes; 0: not known */
+	uint32_t number; /* 1 and up, in its tunnel; a peer that comes later has a larger one */
 	enum gl_peer_state state;
 	uint64_t latest_handshake_ns; /* nanoseconds since 1970; 0: never */
 	uint64_t handshake_age_ns; /* by a clock that nobody sets; 0: never */

@@ -84,13 +84,18 @@ static const struct endpoint ours = {.address = {.bytes = {192, 0, 2, 1}, .famil
 static const struct endpoint theirs = {.address = {.bytes = {192, 0, 2, 2}, .family = ADDRESS_IPV4},
 	.port = LISTEN_PORT};
 
+static _Noreturn void
+fail(const char *what)
+{
+	fprintf(stderr, "bench_flood: %s\n", what);
+	exit(1);
+}
+
 static void
 demand(bool good, const char *what)
 {
-	if (good)
-		return;
-	fprintf(stderr, "bench_flood: %s\n", what);
-	exit(1);
+	if (!good)
+		fail(what);
 }
 
 static void
@@ -284,7 +289,8 @@ make_frame(struct bench *bench, unsigned message_len, uint8_t **message)
 {
 	struct rte_mbuf *mbuf = rte_pktmbuf_alloc(bench->pool);
 
-	demand(mbuf != NULL, "no packet buffer: they do not come back");
+	if (mbuf == NULL)
+		fail("no packet buffer: they do not come back");
 	mbuf->data_len = (uint16_t)(bench->header.len + message_len);
 	mbuf->pkt_len = mbuf->data_len;
 	*message = rte_pktmbuf_mtod(mbuf, uint8_t *) + bench->header.len;
@@ -358,6 +364,13 @@ arrive(struct bench *bench, struct rte_mbuf *mbufs[], unsigned count, bool count
 		bench->lost_at_port += count - taken_count;
 }
 
+/* The mask of a batch. */
+static uint64_t
+all_of(unsigned count)
+{
+	return count < BURST ? (UINT64_C(1) << count) - 1 : UINT64_MAX;
+}
+
 static void
 arrive_data(struct bench *bench, unsigned count)
 {
@@ -369,8 +382,7 @@ arrive_data(struct bench *bench, unsigned count)
 
 		for (unsigned k = 0; k < burst; k++)
 			mbufs[k] = make_data(bench, false, &texts[k]);
-		demand(aead_seal(bench->aead, texts, burst) == UINT64_MAX >> (64 - burst),
-			"sealing");
+		demand(aead_seal(bench->aead, texts, burst) == all_of(burst), "sealing");
 		arrive(bench, mbufs, burst, true);
 		bench->offered += burst;
 		count -= burst;

@@ -196,8 +196,10 @@ compare(const void *a, const void *b)
 static double
 median(uint64_t cycles[], unsigned count)
 {
+	const unsigned middle = count / 2;
+
 	qsort(cycles, count, sizeof(*cycles), compare);
-	return (double)cycles[count / 2] / BURST;
+	return (double)cycles[middle] / BURST;
 }
 
 /* The cycles of one burst from `from` to the other end. */
