@@ -10,7 +10,7 @@ peer=$1
 # A line every 0.1 s from b to a, over one TCP connection, for ten seconds.
 stream() {
 	instance_spawn a bash -c "ncat -l --recv-only 9000 >$work/lines"
-	within 5 listens a 9000
+	within 30 listens a 9000
 	instance_spawn b bash -c "for i in \$(seq 100); do echo \$i; sleep 0.1; done |
 		ncat --send-only $(inside a) 9000"
 	within 5 grep -qx 5 "$work/lines"

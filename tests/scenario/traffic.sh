@@ -31,7 +31,7 @@ iperf() {
 	shift 3
 	out=$work/iperf.$from.$to
 	instance_spawn "$to" timeout 60 iperf3 -s -1 -p 5201
-	within 5 listens "$to" 5201 || return
+	within 30 listens "$to" 5201 || return
 	instance_run "$from" timeout 30 iperf3 -f m -t "${IPERF_SECONDS:-3}" -p 5201 \
 		-c "$(inside "$to")" "$@" >"$out" || { cat "$out"; return 1; }
 	rate=$(iperf_rate "$out")
@@ -69,7 +69,7 @@ sends_file() {
 	rm -f "$work/received"
 	instance_spawn "$to" bash -c "timeout 500 ncat -l --recv-only 9000 |
 		sha256sum >$work/received.new; mv $work/received.new $work/received"
-	within 5 listens "$to" 9000 || return
+	within 30 listens "$to" 9000 || return
 	instance_run "$from" bash -c \
 		"timeout 500 ncat --send-only $(inside "$to") 9000 <$work/random" || return
 	within 20 test -e "$work/received" || return
