@@ -5,7 +5,7 @@
  *
  * Which one that is depends on the packets' number and length: a backend that works across packets
  * needs some of them to win, and longer packets leave less to be won. It is measured when the first
- * context is made, in a few ms, and kept as a table; aead_create_like() copies that.
+ * context is made, some 10 ms, and kept as a table; aead_create_like() copies that.
  *
  * So that noise does not choose: all backends take turns in each cell of the table, the cells are
  * gone through in sweeps, so that what disturbs for some time disturbs few samples of each, and
@@ -23,7 +23,7 @@
 #define BACKENDS_MAX 8
 #define STEP 64 /* bytes by which lengths are told apart */
 #define STEPS (AEAD_LEN_MAX / STEP + 2)
-#define SWEEPS 6
+#define SWEEPS 8
 /*
  * Small batches are measured several in a row, as many as are about so many bytes or at most so
  * many packets: a CPU's TSC may be coarse. The one before them is not: it waits for code that
@@ -212,47 +212,15 @@ measure(const struct part *part, enum direction direction, struct trial *trial, 
 }
 
 /*
- * Whether a backend with these cycles is that far from the best one. An interrupt may have made the
- * difference in the first sweep, unless it is large; hardly in two.
+ * Whether a backend with these cycles need not be measured once more. After one sweep an interrupt
+ * may have made the difference, unless it is large; hardly after two.
  */
 static inline bool
 far(uint32_t cycles, uint32_t best, unsigned sweep)
 {
-	return sweep < 2 ? cycles / 2 > best : cycles > best / 4 * 5;
-}
-
-/* The least cycles that any backend has taken so far in a cell; UINT32_MAX: none has. */
-static uint32_t
-least_of(const struct series series[], unsigned backends, unsigned c)
-{
-	uint32_t least = UINT32_MAX;
-
-	for (unsigned i = 0; i < backends; i++)
-		if (series[i].cycles[c] != 0 && series[i].cycles[c] < least)
-			least = series[i].cycles[c];
-	return least;
-}
-
-/*
- * Whether backend i is not worth measuring in the cell of series and c. What works on one packet
- * after the other gains nothing by more of them: left behind with fewer, it stays behind.
- */
-static bool
-is_hopeless(const struct aead_auto *self, const struct series series[], unsigned i, unsigned c,
-	unsigned sweep)
-{
-	const bool across = self->parts[i].across;
-	unsigned known = c;
-
-	if (!across && counts[c] > LINEAR_COUNT_MAX)
-		return true;
-	if (sweep == 0) {
-		if (across || c == 0)
-			return false;
-		known = c - 1;
-	}
-	return series[i].cycles[known] == 0 ||
-		far(series[i].cycles[known], least_of(series, self->count, known), sweep);
+	if (sweep < 2)
+		return sweep == 1 && cycles / 3 > best;
+	return cycles > best / 4 * 5;
 }
 
 /* Every backend once more in the cell of lens[l] and counts[c], but for those that are far off. */
@@ -261,11 +229,16 @@ measure_cell(struct aead_auto *self, enum direction direction, unsigned l, unsig
 	unsigned sweep, struct trial *trial)
 {
 	struct series *series = trial->series[direction][l];
+	uint32_t best = UINT32_MAX;
 	unsigned near = 0;
 	bool skip[BACKENDS_MAX];
 
+	for (unsigned i = 0; i < self->count; i++)
+		if (series[i].cycles[c] != 0 && series[i].cycles[c] < best)
+			best = series[i].cycles[c];
 	for (unsigned i = 0; i < self->count; i++) {
-		skip[i] = is_hopeless(self, series, i, c, sweep);
+		skip[i] = (!self->parts[i].across && counts[c] > LINEAR_COUNT_MAX) ||
+			far(series[i].cycles[c], best, sweep);
 		near += !skip[i];
 	}
 	if (sweep > 0 && near < 2)
@@ -429,16 +402,6 @@ run_some(struct aead_auto *self, enum direction direction, const struct aead_pac
 }
 
 /*
- * The backend for a packet of a mixed batch, of which so many go to the same one. What was measured
- * had equal lengths, where two packets fill each other's lanes; of different lengths they do not.
- */
-static inline uint8_t
-mixed_best(const uint8_t best[][AEAD_BATCH_MAX], uint32_t len, unsigned count)
-{
-	return best[step_of(len)][count > 1 ? count - 2 : 0];
-}
-
-/*
  * Packets of several lengths: each goes to the backend that is best for its length, if the others
  * that go there too are enough of a batch; if not, to the one that is best for so few.
  */
@@ -454,14 +417,14 @@ run_mixed(struct aead_auto *self, enum direction direction, const struct aead_pa
 	unsigned used = 0;
 
 	for (unsigned i = 0; i < count; i++) {
-		backend[i] = mixed_best(best, packets[i].len, count);
+		backend[i] = best[step_of(packets[i].len)][count - 1];
 		chosen[backend[i]]++;
 		differ |= backend[i] ^ backend[0];
 	}
 	if (differ != 0) {
 		differ = 0;
 		for (unsigned i = 0; i < count; i++) {
-			backend[i] = mixed_best(best, packets[i].len, chosen[backend[i]]);
+			backend[i] = best[step_of(packets[i].len)][chosen[backend[i]] - 1];
 			used |= 1U << backend[i];
 			differ |= backend[i] ^ backend[0];
 		}
