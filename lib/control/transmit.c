@@ -57,6 +57,6 @@ transmit_back(struct control *control, const uint8_t *frame, const struct outer 
 		return;
 	/* An Ethernet frame begins with the destination's address, and then the source's. */
 	outer_header_make(
-		&header, frame + OUTER_MAC_LEN, frame, &outer->destination, &outer->source);
+		&header, frame + ETHERNET_MAC_LEN, frame, &outer->destination, &outer->source);
 	(void)transmit(control, &header, message, len, 0);
 }

@@ -14,16 +14,6 @@
 /* In the lowest bit of the first byte: it names a group, broadcast among them. */
 #define MAC_GROUP 1
 
-/* The six bytes as the low ones of a number. */
-static uint64_t
-mac_load(const uint8_t mac[ETHERNET_MAC_LEN])
-{
-	uint64_t number = 0;
-
-	memcpy(&number, mac, ETHERNET_MAC_LEN);
-	return number;
-}
-
 void
 framing_add(const struct port *port, struct rte_mbuf *mbufs[], unsigned count)
 {
@@ -37,19 +27,19 @@ framing_add(const struct port *port, struct rte_mbuf *mbufs[], unsigned count)
 
 		memcpy(header, &to, ETHERNET_MAC_LEN);
 		memcpy(header + ETHERNET_MAC_LEN, port->mac, ETHERNET_MAC_LEN);
-		store_be16(header + 2 * (size_t)ETHERNET_MAC_LEN,
-			version == 4 ? ETHERNET_IPV4 : ETHERNET_IPV6);
+		store_be16(header + ETHERNET_TYPE_OFFSET,
+			version == 4 ? ETHERTYPE_IPV4 : ETHERTYPE_IPV6);
 	}
 }
 
 static void
 learn(struct port *port, const uint8_t source[ETHERNET_MAC_LEN])
 {
-	const uint64_t mac = mac_load(source);
+	const uint64_t mac = port_mac_number(source);
 
 	if (port->neighbour_given ||
 		atomic_load_explicit(&port->neighbour, memory_order_relaxed) == mac ||
-		(source[0] & MAC_GROUP) != 0 || mac == 0 || mac == mac_load(port->mac))
+		(source[0] & MAC_GROUP) != 0 || mac == 0 || mac == port_mac_number(port->mac))
 		return;
 	atomic_store_explicit(&port->neighbour, mac, memory_order_relaxed);
 }
@@ -94,11 +84,11 @@ framing_strip(struct port *port, struct tunnel *tunnel, struct rte_mbuf *mbuf)
 	if (mbuf->nb_segs != 1 || rte_pktmbuf_data_len(mbuf) <= ETHERNET_HEADER_LEN)
 		return FRAMING_OTHER;
 	learn(port, frame + ETHERNET_MAC_LEN);
-	type = load_be16(frame + 2 * (size_t)ETHERNET_MAC_LEN);
+	type = load_be16(frame + ETHERNET_TYPE_OFFSET);
 	/* Of IPv6, only what cannot be carried anyway can be a question: to a group, or to us. */
-	if (type != ETHERNET_IPV4 && answered(port, tunnel, mbuf))
+	if (type != ETHERTYPE_IPV4 && answered(port, tunnel, mbuf))
 		return FRAMING_ANSWER;
-	if (type != ETHERNET_IPV4 && type != ETHERNET_IPV6)
+	if (type != ETHERTYPE_IPV4 && type != ETHERTYPE_IPV6)
 		return FRAMING_OTHER;
 	rte_pktmbuf_adj(mbuf, ETHERNET_HEADER_LEN);
 	return FRAMING_PACKET;

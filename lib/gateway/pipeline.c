@@ -190,10 +190,7 @@ pipeline_add(struct gateway *gateway, const struct gateway_tunnel_settings *sett
 		return error;
 	host_add_kicked(&gateway->host, added->pipeline);
 	if (choice.has_mac) {
-		uint64_t mac = 0;
-
-		memcpy(&mac, choice.mac, sizeof(choice.mac));
-		added->pipeline->neighbour = mac;
+		added->pipeline->neighbour = port_mac_number(choice.mac);
 		added->pipeline->neighbour_given = true;
 	}
 	if (choice.kind != PIPELINE_MEMIF)

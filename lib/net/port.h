@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* Room for the name of a port in messages. */
 #define PORT_NAME_MAX 64
@@ -51,6 +52,16 @@ struct port {
 
 /* No MAC: those are numbers of 48 bits. */
 #define PORT_NO_MAC UINT64_MAX
+
+/* port_mac_number returns the six bytes of a MAC as the low ones of a number, in memory order. */
+static inline uint64_t
+port_mac_number(const uint8_t mac[6])
+{
+	uint64_t number = 0;
+
+	memcpy(&number, mac, 6);
+	return number;
+}
 
 /*
  * port_receive takes up to `count` packets off the queue into `mbufs`, which the caller then owns,

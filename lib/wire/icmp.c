@@ -155,7 +155,6 @@ ipv6_error_make(uint8_t *packet, size_t len, enum icmp_error error, const struct
 	uint8_t *icmp = packet - ICMP_HEADER_LEN;
 	uint8_t *ip = icmp - IPV6_HEADER_LEN;
 	size_t icmp_len = len + ICMP_HEADER_LEN;
-	uint64_t sum;
 
 	if (icmp_len > ICMP_ERROR_MAX - IPV6_HEADER_LEN)
 		icmp_len = ICMP_ERROR_MAX - IPV6_HEADER_LEN;
@@ -173,10 +172,7 @@ ipv6_error_make(uint8_t *packet, size_t len, enum icmp_error error, const struct
 		icmp[1] = 0;
 		store_be32(icmp + 4, mtu);
 	}
-	/* Pseudo-header: both addresses, length, next header. */
-	sum = (uint64_t)checksum_sum(ip + 8, 32) + icmp_len + IP_ICMPV6;
-	sum += checksum_sum(icmp, icmp_len);
-	store_be16(icmp + 2, (uint16_t)~checksum_fold(sum));
+	store_be16(icmp + 2, checksum_icmpv6(ip, icmp_len));
 	return icmp_len + IPV6_HEADER_LEN;
 }
 

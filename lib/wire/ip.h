@@ -1,7 +1,7 @@
 /*
  * What the files of wire share about IP: numbers, extension headers, the Internet checksum.
  * Private to wire. On the packet's way: wherever headers are read or written.
- * Threads: any; no state. Sources: RFC 791, 8200, 4302, 1071.
+ * Threads: any; no state. Sources: RFC 791, 8200, 4302, 1071, 4443 (2.3).
  */
 #pragma once
 
@@ -78,4 +78,18 @@ checksum_sum(const uint8_t *data, size_t len)
 	even = (uint64_t)even + (even >> 64);
 	even = (uint64_t)even + (even >> 64);
 	return __builtin_bswap16(checksum_fold((uint64_t)even));
+}
+
+/*
+ * Returns the checksum of the ICMPv6 message of `len` bytes behind the IPv6 header at `packet`:
+ * what belongs into its field if that is 0 now; 0 if the right one is there (RFC 4443, 2.3).
+ */
+static inline uint16_t
+checksum_icmpv6(const uint8_t *packet, size_t len)
+{
+	/* Pseudo-header: both addresses, length, next header. */
+	const uint64_t sum = (uint64_t)checksum_sum(packet + 8, 32) + len + IP_ICMPV6 +
+		checksum_sum(packet + IPV6_HEADER_LEN, len);
+
+	return (uint16_t)~checksum_fold(sum);
 }

@@ -39,16 +39,6 @@ is_zero(const uint8_t *bytes, size_t len)
 	return any == 0;
 }
 
-/* The checksum over pseudo header and message of an IPv6 packet is 0 if it is right. */
-static uint16_t
-icmpv6_checksum(const uint8_t *packet, size_t len)
-{
-	const uint64_t sum = (uint64_t)checksum_sum(packet + 8, 32) + len + IP_ICMPV6 +
-		checksum_sum(packet + IPV6_HEADER_LEN, len);
-
-	return (uint16_t)~checksum_fold(sum);
-}
-
 static bool
 parse_arp(const uint8_t *arp, size_t len, struct neighbour_question *question)
 {
@@ -71,7 +61,7 @@ parse_solicitation(const uint8_t *packet, size_t len, struct neighbour_question 
 		return false;
 	payload_len = load_be16(packet + 4);
 	if (payload_len < ND_LEN || payload_len > len - IPV6_HEADER_LEN ||
-		is_zero(packet + 8, 16) || icmpv6_checksum(packet, payload_len) != 0)
+		is_zero(packet + 8, 16) || checksum_icmpv6(packet, payload_len) != 0)
 		return false;
 	*question = (struct neighbour_question){.version = 6, .target = message + ND_TARGET};
 	return true;
@@ -82,10 +72,10 @@ neighbour_question_parse(const uint8_t *frame, size_t len, struct neighbour_ques
 {
 	if (len < ETHERNET_HEADER_LEN)
 		return false;
-	switch (load_be16(frame + 2 * ETHERNET_MAC_LEN)) {
-	case ETHERNET_ARP:
+	switch (load_be16(frame + ETHERNET_TYPE_OFFSET)) {
+	case ETHERTYPE_ARP:
 		return parse_arp(frame + ETHERNET_HEADER_LEN, len - ETHERNET_HEADER_LEN, question);
-	case ETHERNET_IPV6:
+	case ETHERTYPE_IPV6:
 		return parse_solicitation(
 			frame + ETHERNET_HEADER_LEN, len - ETHERNET_HEADER_LEN, question);
 	default:
@@ -123,7 +113,7 @@ answer_solicitation(uint8_t *packet, const uint8_t mac[6])
 	message[ND_OPTION] = ND_TARGET_MAC;
 	message[ND_OPTION + 1] = 1; /* of 8 bytes */
 	memcpy(message + ND_OPTION + 2, mac, ETHERNET_MAC_LEN);
-	store_be16(message + 2, icmpv6_checksum(packet, len));
+	store_be16(message + 2, checksum_icmpv6(packet, len));
 	return IPV6_HEADER_LEN + len;
 }
 

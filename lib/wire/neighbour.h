@@ -1,19 +1,15 @@
 /*
  * Questions for the MAC of an address, by ARP and by neighbour discovery, and the answers to them.
  * On the packet's way: out_receive, where the pipeline's port carries Ethernet.
- * Threads: any; no state. Sources: RFC 826, 5227, 4861 (7.2), 894, 2464.
+ * Threads: any; no state. Sources: RFC 826, 5227, 4861 (7.2).
  */
 #pragma once
+
+#include "wire/ethernet.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#define ETHERNET_HEADER_LEN 14
-#define ETHERNET_MAC_LEN 6
-#define ETHERNET_IPV4 0x0800
-#define ETHERNET_ARP 0x0806
-#define ETHERNET_IPV6 0x86dd
 
 /* Longest answer, as a frame. */
 #define NEIGHBOUR_ANSWER_MAX (ETHERNET_HEADER_LEN + 40 + 32)

@@ -7,15 +7,11 @@
 
 #include "wire/ip.h"
 
-#define ETHERTYPE_IPV4 0x0800
-#define ETHERTYPE_VLAN 0x8100
-#define ETHERTYPE_IPV6 0x86dd
-#define ETHERTYPE_QINQ 0x88a8
 #define VLAN_TAG_LEN 4
 #define VLAN_TAGS_MAX 2
 
-#define OUTER_IPV4_LEN (OUTER_ETHERNET_LEN + IPV4_HEADER_LEN + UDP_HEADER_LEN)
-#define OUTER_IPV6_LEN (OUTER_ETHERNET_LEN + IPV6_HEADER_LEN + UDP_HEADER_LEN)
+#define OUTER_IPV4_LEN (ETHERNET_HEADER_LEN + IPV4_HEADER_LEN + UDP_HEADER_LEN)
+#define OUTER_IPV6_LEN (ETHERNET_HEADER_LEN + IPV6_HEADER_LEN + UDP_HEADER_LEN)
 
 _Static_assert(OUTER_IPV6_LEN == OUTER_HEADER_MAX, "the longest header");
 
@@ -184,10 +180,10 @@ parse_ipv6(const uint8_t *frame, size_t at, size_t len, struct outer *outer)
 enum outer_verdict
 outer_parse(const uint8_t *frame, size_t len, struct outer *outer)
 {
-	size_t at = OUTER_ETHERNET_LEN;
+	size_t at = ETHERNET_HEADER_LEN;
 	uint16_t type;
 
-	if (len < OUTER_ETHERNET_LEN)
+	if (len < ETHERNET_HEADER_LEN)
 		return OUTER_MALFORMED;
 	type = load_be16(frame + at - 2);
 	if (type == ETHERTYPE_IPV4)
@@ -211,7 +207,7 @@ static void
 make_ipv4(struct outer_header *header, const struct endpoint *source,
 	const struct endpoint *destination)
 {
-	uint8_t *ip = header->bytes + OUTER_ETHERNET_LEN;
+	uint8_t *ip = header->bytes + ETHERNET_HEADER_LEN;
 
 	store_be16(ip - 2, ETHERTYPE_IPV4);
 	ip[0] = 0x45;
@@ -228,7 +224,7 @@ static void
 make_ipv6(struct outer_header *header, const struct endpoint *source,
 	const struct endpoint *destination)
 {
-	uint8_t *ip = header->bytes + OUTER_ETHERNET_LEN;
+	uint8_t *ip = header->bytes + ETHERNET_HEADER_LEN;
 
 	store_be16(ip - 2, ETHERTYPE_IPV6);
 	ip[0] = 0x60;
@@ -242,16 +238,16 @@ make_ipv6(struct outer_header *header, const struct endpoint *source,
 }
 
 void
-outer_header_make(struct outer_header *header, const uint8_t destination_mac[OUTER_MAC_LEN],
-	const uint8_t source_mac[OUTER_MAC_LEN], const struct endpoint *source,
+outer_header_make(struct outer_header *header, const uint8_t destination_mac[ETHERNET_MAC_LEN],
+	const uint8_t source_mac[ETHERNET_MAC_LEN], const struct endpoint *source,
 	const struct endpoint *destination)
 {
 	uint8_t *udp;
 
 	*header = (struct outer_header){
-		.ip_offset = OUTER_ETHERNET_LEN, .family = source->address.family};
-	memcpy(header->bytes, destination_mac, OUTER_MAC_LEN);
-	memcpy(header->bytes + OUTER_MAC_LEN, source_mac, OUTER_MAC_LEN);
+		.ip_offset = ETHERNET_HEADER_LEN, .family = source->address.family};
+	memcpy(header->bytes, destination_mac, ETHERNET_MAC_LEN);
+	memcpy(header->bytes + ETHERNET_MAC_LEN, source_mac, ETHERNET_MAC_LEN);
 	if (header->family == ADDRESS_IPV4)
 		make_ipv4(header, source, destination);
 	else

@@ -6,13 +6,12 @@
 #pragma once
 
 #include "base/address.h"
+#include "wire/ethernet.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define OUTER_ETHERNET_LEN 14
-#define OUTER_MAC_LEN 6
 /* Ethernet + IPv6 + UDP: the longest header that we write. */
 #define OUTER_HEADER_MAX 62
 #define OUTER_HOP_LIMIT 64
@@ -67,8 +66,8 @@ struct outer_header {
  * outer_header_make fills *header for packets from `source` to `destination` (same family, both
  * ports set). IPv4: DF set, id 0, UDP checksum 0. IPv6: flow label 0. Hop limit OUTER_HOP_LIMIT.
  */
-void outer_header_make(struct outer_header *header, const uint8_t destination_mac[OUTER_MAC_LEN],
-	const uint8_t source_mac[OUTER_MAC_LEN], const struct endpoint *source,
+void outer_header_make(struct outer_header *header, const uint8_t destination_mac[ETHERNET_MAC_LEN],
+	const uint8_t source_mac[ETHERNET_MAC_LEN], const struct endpoint *source,
 	const struct endpoint *destination);
 
 /*

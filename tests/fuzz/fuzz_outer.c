@@ -20,10 +20,10 @@
 static void
 repair(uint8_t *frame, size_t len)
 {
-	size_t at = OUTER_ETHERNET_LEN;
+	size_t at = ETHERNET_HEADER_LEN;
 	size_t header_len;
 
-	while (len >= at && at < OUTER_ETHERNET_LEN + 8 &&
+	while (len >= at && at < ETHERNET_HEADER_LEN + 8 &&
 		(load_be16(frame + at - 2) == 0x8100 || load_be16(frame + at - 2) == 0x88a8))
 		at += 4;
 	if (len < at + IPV4_HEADER_LEN || load_be16(frame + at - 2) != 0x0800)
@@ -56,7 +56,7 @@ check_endpoints(const struct outer *outer)
 static void
 wrap_again(const uint8_t *frame, const struct outer *outer)
 {
-	static const uint8_t macs[2][OUTER_MAC_LEN] = {{2, 0, 0, 0, 0, 1}, {2, 0, 0, 0, 0, 2}};
+	static const uint8_t macs[2][ETHERNET_MAC_LEN] = {{2, 0, 0, 0, 0, 1}, {2, 0, 0, 0, 0, 2}};
 	struct outer_header header;
 	struct outer again;
 	uint8_t *made;
