@@ -48,10 +48,12 @@ why_full(const struct tunnel *tunnel, const struct port *port)
 
 /* Delivers those of the waiting packets that go where the first of them goes; returns the rest. */
 static uint64_t
-deliver_like_first(struct lane *lane, struct batch *batch, uint64_t waiting)
+deliver_like_first(
+	struct lane *lane, struct batch *batch, struct port *const ports[], uint64_t waiting)
 {
-	struct tunnel *tunnel = batch->packets[__builtin_ctzll(waiting)].tunnel;
-	struct port *port = port_for(&batch->packets[__builtin_ctzll(waiting)]);
+	const unsigned first = (unsigned)__builtin_ctzll(waiting);
+	struct tunnel *tunnel = batch->packets[first].tunnel;
+	struct port *port = ports[first];
 	struct rte_mbuf *mbufs[BATCH_MAX];
 	uint8_t numbers[BATCH_MAX];
 	unsigned count = 0;
@@ -61,7 +63,7 @@ deliver_like_first(struct lane *lane, struct batch *batch, uint64_t waiting)
 	MASK_FOREACH (i, waiting) {
 		struct packet *packet = &batch->packets[i];
 
-		if (packet->tunnel != tunnel || port_for(packet) != port)
+		if (packet->tunnel != tunnel || ports[i] != port)
 			continue;
 		trim(lane, packet);
 		mine |= UINT64_C(1) << i;
@@ -80,8 +82,11 @@ deliver_like_first(struct lane *lane, struct batch *batch, uint64_t waiting)
 void
 in_deliver(struct lane *lane, struct batch *batch)
 {
+	struct port *ports[BATCH_MAX];
 	uint64_t waiting = batch->live;
 
+	MASK_FOREACH (i, waiting)
+		ports[i] = port_for(&batch->packets[i]);
 	while (waiting != 0)
-		waiting = deliver_like_first(lane, batch, waiting);
+		waiting = deliver_like_first(lane, batch, ports, waiting);
 }
