@@ -128,24 +128,6 @@ on_init(struct memif_channel *channel, const struct memif_init *init)
 	return send_plain(channel, MEMIF_ACK);
 }
 
-static int
-on_connect(struct memif_channel *channel, const struct memif_message *message)
-{
-	struct memif_link *link = channel->link;
-	const char *why;
-	int error = memif_link_start(link, &why);
-
-	if (error != 0)
-		return fail(channel, error, why);
-	memif_text(link->interface, sizeof(link->interface), message->connect.name,
-		sizeof(message->connect.name));
-	error = send_connect(channel, MEMIF_CONNECTED);
-	if (error != 0)
-		return error;
-	channel->state = MEMIF_UP;
-	return 1;
-}
-
 /* `passed` is this function's to keep or to close. */
 static int
 on_added(struct memif_channel *channel, const struct memif_message *message, int passed)
@@ -241,22 +223,27 @@ on_ack(struct memif_channel *channel)
 	return send_connect(channel, MEMIF_CONNECT);
 }
 
+/* --- Both ------------------------------------------------------------------------------------- */
+
+/* CONNECT or CONNECTED: the other side is done, and its rings begin. */
 static int
-on_connected(struct memif_channel *channel, const struct memif_message *message)
+come_up(struct memif_channel *channel, const struct memif_message *message)
 {
 	struct memif_link *link = channel->link;
 	const char *why;
-	const int error = memif_link_start(link, &why);
+	int error = memif_link_start(link, &why);
 
 	if (error != 0)
 		return fail(channel, error, why);
 	memif_text(link->interface, sizeof(link->interface), message->connect.name,
 		sizeof(message->connect.name));
+	if (!channel->terms->client)
+		error = send_connect(channel, MEMIF_CONNECTED);
+	if (error != 0)
+		return error;
 	channel->state = MEMIF_UP;
 	return 1;
 }
-
-/* --- Both ------------------------------------------------------------------------------------- */
 
 static int
 on_disconnect(struct memif_channel *channel, const struct memif_disconnect *disconnect)
@@ -288,7 +275,7 @@ on_plain(struct memif_channel *channel, const struct memif_message *message)
 		break;
 	case MEMIF_CONNECTED:
 		if (client && channel->state == MEMIF_CONNECTING)
-			return on_connected(channel, message);
+			return come_up(channel, message);
 		break;
 	case MEMIF_INIT:
 		if (!client && channel->state == MEMIF_NEW)
@@ -296,7 +283,7 @@ on_plain(struct memif_channel *channel, const struct memif_message *message)
 		break;
 	case MEMIF_CONNECT:
 		if (!client && channel->state == MEMIF_AGREEING)
-			return on_connect(channel, message);
+			return come_up(channel, message);
 		break;
 	default:
 		break;
