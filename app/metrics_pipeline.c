@@ -5,19 +5,10 @@
  */
 #include "metrics_parts.h"
 
-#include <inttypes.h>
-#include <stddef.h>
-
-struct pipeline_metric {
-	const char *name;
-	const char *help;
-	size_t offset; /* of a uint64_t in struct gl_status_pipeline, or of one of its lanes */
-};
-
 static void
 print_pipeline_connections(const struct exposition *e)
 {
-	static const struct pipeline_metric counters[] = {
+	static const struct metrics_counter counters[] = {
 		{"guardlane_pipeline_connects", "Times that the pipeline has connected.",
 			offsetof(struct gl_status_pipeline, connects)},
 		{"guardlane_pipeline_violations",
@@ -37,13 +28,11 @@ print_pipeline_connections(const struct exposition *e)
 	for (unsigned i = 0; i < sizeof(counters) / sizeof(counters[0]); i++) {
 		metrics_family(e, counters[i].name, "counter", NULL, counters[i].help);
 		for (unsigned t = 0; t < e->status->tunnel_count; t++) {
-			const char *pipeline = (const char *)e->status->tunnels[t].pipeline;
+			const struct gl_status_tunnel *tunnel = &e->status->tunnels[t];
 
-			if (pipeline != NULL)
-				fprintf(e->out, "%s_total{device=\"%s\"} %" PRIu64 "\n",
-					counters[i].name, e->status->tunnels[t].name,
-					*(const uint64_t *)(const void *)(pipeline +
-						counters[i].offset));
+			if (tunnel->pipeline != NULL)
+				metrics_counter_sample(
+					e, &counters[i], tunnel, -1, tunnel->pipeline);
 		}
 	}
 }
@@ -51,7 +40,7 @@ print_pipeline_connections(const struct exposition *e)
 static void
 print_pipeline_lanes(const struct exposition *e)
 {
-	static const struct pipeline_metric counters[] = {
+	static const struct metrics_counter counters[] = {
 		{"guardlane_pipeline_receive_packets", "Packets from the pipeline.",
 			offsetof(struct gl_status_pipeline_lane, rx_packets)},
 		{"guardlane_pipeline_transmit_packets", "Packets to the pipeline.",
@@ -75,16 +64,11 @@ print_pipeline_lanes(const struct exposition *e)
 		for (unsigned t = 0; t < e->status->tunnel_count; t++) {
 			const struct gl_status_tunnel *tunnel = &e->status->tunnels[t];
 
-			for (unsigned lane = 0; lane < e->status->lane_count; lane++) {
-				if (tunnel->pipeline == NULL || !tunnel->pipeline->memif)
-					continue;
-				fprintf(e->out, "%s_total{device=\"%s\",lane=\"%u\"} %" PRIu64 "\n",
-					counters[i].name, tunnel->name, lane,
-					*(const uint64_t *)(const void *)((const char *)&tunnel
-										  ->pipeline
-										  ->lanes[lane] +
-						counters[i].offset));
-			}
+			if (tunnel->pipeline == NULL || !tunnel->pipeline->memif)
+				continue;
+			for (unsigned lane = 0; lane < e->status->lane_count; lane++)
+				metrics_counter_sample(e, &counters[i], tunnel, (int)lane,
+					&tunnel->pipeline->lanes[lane]);
 		}
 	}
 }

@@ -34,6 +34,18 @@ metrics_family(const struct exposition *e, const char *name, const char *type, c
 	fprintf(e->out, "# HELP %s%s %s\n", name, suffix, help);
 }
 
+void
+metrics_counter_sample(const struct exposition *e, const struct metrics_counter *counter,
+	const struct gl_status_tunnel *tunnel, int lane, const void *object)
+{
+	const void *field = (const char *)object + counter->offset;
+
+	fprintf(e->out, "%s_total{device=\"%s\"", counter->name, tunnel->name);
+	if (lane >= 0)
+		fprintf(e->out, ",lane=\"%d\"", lane);
+	fprintf(e->out, "} %" PRIu64 "\n", *(const uint64_t *)field);
+}
+
 /* The operator's names may hold anything that is printable. */
 static void
 print_label(FILE *out, const char *name, const char *value)
@@ -353,11 +365,7 @@ print_rings(const struct exposition *e)
 static void
 print_host(const struct exposition *e)
 {
-	static const struct {
-		const char *name;
-		const char *help;
-		size_t offset;
-	} metrics[] = {
+	static const struct metrics_counter counters[] = {
 		{"guardlane_host_receive_packets", "Packets given to the host device.",
 			offsetof(struct gl_status_host, to_host_packets)},
 		{"guardlane_host_transmit_packets", "Packets taken from the host device.",
@@ -369,17 +377,13 @@ print_host(const struct exposition *e)
 			offsetof(struct gl_status_host, no_buffer)},
 	};
 
-	for (unsigned i = 0; i < sizeof(metrics) / sizeof(metrics[0]); i++) {
-		metrics_family(e, metrics[i].name, "counter", NULL, metrics[i].help);
+	for (unsigned i = 0; i < sizeof(counters) / sizeof(counters[0]); i++) {
+		metrics_family(e, counters[i].name, "counter", NULL, counters[i].help);
 		for (unsigned t = 0; t < e->status->tunnel_count; t++) {
 			const struct gl_status_tunnel *tunnel = &e->status->tunnels[t];
-			const char *host = (const char *)tunnel->host;
 
-			if (host != NULL)
-				fprintf(e->out, "%s_total{device=\"%s\"} %" PRIu64 "\n",
-					metrics[i].name, tunnel->name,
-					*(const uint64_t *)(const void *)(host +
-						metrics[i].offset));
+			if (tunnel->host != NULL)
+				metrics_counter_sample(e, &counters[i], tunnel, -1, tunnel->host);
 		}
 	}
 }
