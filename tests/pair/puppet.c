@@ -91,6 +91,23 @@ puppet_send(struct puppet *puppet, const void *message, size_t len)
 	wire_inject(&puppet->pair->wire, 0, frame, puppet_wrap(puppet, frame, message, len));
 }
 
+void
+puppet_deliver(struct puppet *puppet, const void *message, size_t len)
+{
+	puppet_send(puppet, message, len);
+	pair_settle(puppet->pair);
+}
+
+void
+puppet_cookie_reply(const struct puppet *puppet, struct cookie_checker *checker,
+	const struct wire_frame *frame, struct message_cookie_reply *reply)
+{
+	assert_int_equal(
+		cookie_reply_make(checker, frame->bytes + frame->outer.payload_offset,
+			frame->message_len, &frame->outer.source, pair_now_ns(puppet->pair), reply),
+		0);
+}
+
 static void
 derive(struct puppet *puppet)
 {
@@ -139,8 +156,7 @@ puppet_connect(struct puppet *puppet)
 	struct message_initiation message;
 
 	puppet_initiation(puppet, NULL, &message);
-	puppet_send(puppet, &message, sizeof(message));
-	pair_settle(puppet->pair);
+	puppet_deliver(puppet, &message, sizeof(message));
 	puppet_finish(puppet);
 	puppet_data(puppet, NULL, 0);
 	pair_settle(puppet->pair);

@@ -45,6 +45,16 @@ size_t puppet_wrap(const struct puppet *puppet, uint8_t frame[static WIRE_FRAME_
 /* puppet_send sends a message, or anything, to the gateway in a UDP packet; does not settle. */
 void puppet_send(struct puppet *puppet, const void *message, size_t len);
 
+/* puppet_deliver sends it and lets everything come to rest. */
+void puppet_deliver(struct puppet *puppet, const void *message, size_t len);
+
+/*
+ * puppet_cookie_reply makes the reply that who holds the checker would send to the gateway's
+ * message in the frame.
+ */
+void puppet_cookie_reply(const struct puppet *puppet, struct cookie_checker *checker,
+	const struct wire_frame *frame, struct message_cookie_reply *reply);
+
 /*
  * puppet_response answers the gateway's last initiation; nothing is sent. puppet_finish takes the
  * gateway's last response, which must be authentic. Both leave the keys and start counting from 0.

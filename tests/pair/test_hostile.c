@@ -48,7 +48,6 @@ make(struct puppet *puppet, unsigned type, uint8_t message[static 256])
 {
 	static const uint8_t plain[100];
 	const struct wire_frame *initiation = wire_last(&puppet->pair->wire, 0, MESSAGE_INITIATION);
-	struct endpoint from = initiation->outer.source;
 	struct cookie_checker checker;
 
 	switch (type) {
@@ -60,11 +59,8 @@ make(struct puppet *puppet, unsigned type, uint8_t message[static 256])
 		return sizeof(struct message_response);
 	case MESSAGE_COOKIE_REPLY:
 		cookie_checker_init(&checker, puppet->identity.public_key);
-		assert_int_equal(cookie_reply_make(&checker,
-					 initiation->bytes + initiation->outer.payload_offset,
-					 initiation->message_len, &from, pair_now_ns(puppet->pair),
-					 (struct message_cookie_reply *)message),
-			0);
+		puppet_cookie_reply(
+			puppet, &checker, initiation, (struct message_cookie_reply *)message);
 		return sizeof(struct message_cookie_reply);
 	default:
 		return puppet_data_make(puppet, puppet->counter++, plain, sizeof(plain), message);

@@ -29,13 +29,6 @@ end(struct pair *pair, struct puppet *puppet)
 	pair_end(pair);
 }
 
-static void
-deliver(struct puppet *puppet, const void *message, size_t len)
-{
-	puppet_send(puppet, message, len);
-	pair_settle(puppet->pair);
-}
-
 static unsigned
 responses(const struct pair *pair)
 {
@@ -52,11 +45,11 @@ hs_5_replayed_initiation_is_ignored(void **state)
 
 	begin(&pair, &puppet);
 	puppet_initiation(&puppet, NULL, &message);
-	deliver(&puppet, &message, sizeof(message));
+	puppet_deliver(&puppet, &message, sizeof(message));
 	assert_int_equal(responses(pair), 1);
 	next = atomic_load(&pair_peer(pair, 0, 1)->next);
 	pair_advance(pair, NS_IN_S);
-	deliver(&puppet, &message, sizeof(message));
+	puppet_deliver(&puppet, &message, sizeof(message));
 	assert_int_equal(responses(pair), 1);
 	assert_ptr_equal(atomic_load(&pair_peer(pair, 0, 1)->next), next);
 	pair_dropped(pair, 0, DROP_HANDSHAKE_OLD, 1);
@@ -73,14 +66,14 @@ hs_6_older_and_equal_stamps_are_ignored(void **state)
 
 	begin(&pair, &puppet);
 	puppet_initiation(&puppet, NULL, &message);
-	deliver(&puppet, &message, sizeof(message));
+	puppet_deliver(&puppet, &message, sizeof(message));
 	pair_advance(pair, NS_IN_S);
 	puppet_initiation(&puppet, puppet.stamp, &message);
-	deliver(&puppet, &message, sizeof(message));
+	puppet_deliver(&puppet, &message, sizeof(message));
 	memcpy(older, puppet.stamp, sizeof(older));
 	older[7]--;
 	puppet_initiation(&puppet, older, &message);
-	deliver(&puppet, &message, sizeof(message));
+	puppet_deliver(&puppet, &message, sizeof(message));
 	assert_int_equal(responses(pair), 1);
 	pair_dropped(pair, 0, DROP_HANDSHAKE_OLD, 2);
 	end(pair, &puppet);
@@ -98,11 +91,11 @@ hs_7_a_stamp_far_ahead_is_accepted(void **state)
 	tai64n_make(
 		ahead, pair->sites[0].clock.real_ns + UINT64_C(315360000) * NS_IN_S, puppet.stamp);
 	puppet_initiation(&puppet, ahead, &message);
-	deliver(&puppet, &message, sizeof(message));
+	puppet_deliver(&puppet, &message, sizeof(message));
 	assert_int_equal(responses(pair), 1);
 	pair_advance(pair, NS_IN_S);
 	puppet_initiation(&puppet, NULL, &message);
-	deliver(&puppet, &message, sizeof(message));
+	puppet_deliver(&puppet, &message, sizeof(message));
 	assert_int_equal(responses(pair), 1);
 	pair_dropped(pair, 0, DROP_HANDSHAKE_OLD, 1);
 	end(pair, &puppet);
@@ -119,14 +112,14 @@ hs_9_ck_12_each_bit_of_mac1_counts(void **state)
 	puppet_initiation(&puppet, NULL, &message);
 	for (unsigned bit = 0; bit < 8 * MESSAGE_MAC_LEN; bit++) {
 		message.macs.mac1[bit / 8] ^= 1 << bit % 8;
-		deliver(&puppet, &message, sizeof(message));
+		puppet_deliver(&puppet, &message, sizeof(message));
 		message.macs.mac1[bit / 8] ^= 1 << bit % 8;
 	}
 	assert_int_equal(pair->wire.sent_count, 0);
 	pair_dropped(pair, 0, DROP_HANDSHAKE_MAC, 8 * MESSAGE_MAC_LEN);
 	/* And the right one is answered, whatever mac2 is: there is no load (CK-12). */
 	message.macs.mac2[0] ^= 1;
-	deliver(&puppet, &message, sizeof(message));
+	puppet_deliver(&puppet, &message, sizeof(message));
 	assert_int_equal(responses(pair), 1);
 	end(pair, &puppet);
 }
@@ -143,7 +136,7 @@ hs_10_unknown_static_key_is_ignored(void **state)
 	noise_identity_init(&puppet.identity, stranger);
 	noise_remote_init(&puppet.remote, &puppet.identity, pair->sites[0].public_key, NULL);
 	puppet_initiation(&puppet, NULL, &message);
-	deliver(&puppet, &message, sizeof(message));
+	puppet_deliver(&puppet, &message, sizeof(message));
 	assert_int_equal(pair->wire.sent_count, 0);
 	pair_dropped(pair, 0, DROP_HANDSHAKE_UNKNOWN_PEER, 1);
 	end(pair, &puppet);
@@ -180,17 +173,17 @@ hs_13_defect_5_initiations_are_20_ms_apart(void **state)
 	begin(&pair, &puppet);
 	for (unsigned i = 0; i < 3; i++)
 		puppet_initiation(&puppet, NULL, &messages[i]);
-	deliver(&puppet, &messages[0], sizeof(messages[0]));
+	puppet_deliver(&puppet, &messages[0], sizeof(messages[0]));
 	pair_advance(pair, 5 * NS_IN_MS);
-	deliver(&puppet, &messages[1], sizeof(messages[1]));
+	puppet_deliver(&puppet, &messages[1], sizeof(messages[1]));
 	assert_int_equal(responses(pair), 1);
 	pair_dropped(pair, 0, DROP_HANDSHAKE_FLOOD, 1);
 	pair_advance(pair, 20 * NS_IN_MS);
 	/* The one that was refused may come again: its stamp was not taken over. */
-	deliver(&puppet, &messages[1], sizeof(messages[1]));
+	puppet_deliver(&puppet, &messages[1], sizeof(messages[1]));
 	assert_int_equal(responses(pair), 2);
 	pair_advance(pair, 25 * NS_IN_MS);
-	deliver(&puppet, &messages[2], sizeof(messages[2]));
+	puppet_deliver(&puppet, &messages[2], sizeof(messages[2]));
 	assert_int_equal(responses(pair), 3);
 	end(pair, &puppet);
 }
@@ -212,13 +205,13 @@ hs_14_hs_15_types_and_lengths_are_exact(void **state)
 			bytes[0] = (uint8_t)type;
 			if (type == MESSAGE_DATA && lengths[i] >= 32)
 				continue;
-			deliver(&puppet, bytes, lengths[i]);
+			puppet_deliver(&puppet, bytes, lengths[i]);
 		}
 	pair_dropped(pair, 0, DROP_IN_MESSAGE, 6 * 10 + 4);
 	for (unsigned reserved = 1; reserved < 4; reserved++) {
 		memcpy(bytes, &message, sizeof(message));
 		bytes[reserved] = 1;
-		deliver(&puppet, bytes, sizeof(message));
+		puppet_deliver(&puppet, bytes, sizeof(message));
 	}
 	pair_dropped(pair, 0, DROP_IN_MESSAGE, 3);
 	assert_int_equal(pair->wire.sent_count, 0);
@@ -243,16 +236,16 @@ hs_16_responses_must_name_the_handshake(void **state)
 	/* An index of a session, and one of nothing. */
 	store_le32(message.receiver_index_le32, keypair);
 	cookie_add_macs(&puppet.jar, (uint8_t *)&message, sizeof(message), pair_now_ns(pair));
-	deliver(&puppet, &message, sizeof(message));
+	puppet_deliver(&puppet, &message, sizeof(message));
 	store_le32(message.receiver_index_le32, puppet.keys.remote_index ^ 0x80000000);
 	cookie_add_macs(&puppet.jar, (uint8_t *)&message, sizeof(message), pair_now_ns(pair));
-	deliver(&puppet, &message, sizeof(message));
+	puppet_deliver(&puppet, &message, sizeof(message));
 	pair_dropped(pair, 0, DROP_HANDSHAKE_UNKNOWN_INDEX, 2);
 	assert_int_equal(pair_sessions(pair, 0, 1), 1);
 	/* Neither did any harm to the handshake. */
 	store_le32(message.receiver_index_le32, puppet.keys.remote_index);
 	cookie_add_macs(&puppet.jar, (uint8_t *)&message, sizeof(message), pair_now_ns(pair));
-	deliver(&puppet, &message, sizeof(message));
+	puppet_deliver(&puppet, &message, sizeof(message));
 	assert_int_equal(pair_sessions(pair, 0, 1), 2);
 	end(pair, &puppet);
 }
@@ -276,12 +269,12 @@ hs_16_another_peers_response_is_refused(void **state)
 	store_le32(message.receiver_index_le32,
 		wire_last(&pair->wire, 0, MESSAGE_INITIATION)->sender_index);
 	cookie_add_macs(&wrong.jar, (uint8_t *)&message, sizeof(message), pair_now_ns(pair));
-	deliver(&wrong, &message, sizeof(message));
+	puppet_deliver(&wrong, &message, sizeof(message));
 	pair_dropped(pair, 0, DROP_HANDSHAKE_AUTH, 1);
 	assert_int_equal(pair_sessions(pair, 0, 1), 0);
 	assert_int_equal(pair_sessions(pair, 0, 2), 0);
 	puppet_response(&right, &message);
-	deliver(&right, &message, sizeof(message));
+	puppet_deliver(&right, &message, sizeof(message));
 	assert_int_equal(pair_sessions(pair, 0, 1), 1);
 	puppet_fini(&right);
 	puppet_fini(&wrong);
@@ -303,14 +296,14 @@ hs_17_hs_18_only_the_newest_initiation_and_one_response_count(void **state)
 	puppet_response(&puppet, &early);
 	pair_advance(pair, 6 * NS_IN_S);
 	assert_int_equal(wire_count(&pair->wire, 0, 0, MESSAGE_INITIATION), 2);
-	deliver(&puppet, &early, sizeof(early));
+	puppet_deliver(&puppet, &early, sizeof(early));
 	pair_dropped(pair, 0, DROP_HANDSHAKE_UNKNOWN_INDEX, 1);
 	assert_int_equal(pair_sessions(pair, 0, 1), 0);
 	puppet_response(&puppet, &late);
-	deliver(&puppet, &late, sizeof(late));
+	puppet_deliver(&puppet, &late, sizeof(late));
 	session = atomic_load(&pair_peer(pair, 0, 1)->current);
 	assert_non_null(session);
-	deliver(&puppet, &late, sizeof(late));
+	puppet_deliver(&puppet, &late, sizeof(late));
 	pair_dropped(pair, 0, DROP_HANDSHAKE_UNKNOWN_INDEX, 1);
 	assert_ptr_equal(atomic_load(&pair_peer(pair, 0, 1)->current), session);
 	assert_int_equal(pair_sessions(pair, 0, 1), 1);
@@ -336,7 +329,7 @@ hs_22_initiations_and_responses_spoilt_anywhere_are_ignored(void **state)
 		memcpy(bytes, &initiation, sizeof(initiation));
 		bytes[at] ^= 1;
 		cookie_add_macs(&puppet.jar, bytes, sizeof(initiation), pair_now_ns(pair));
-		deliver(&puppet, bytes, sizeof(initiation));
+		puppet_deliver(&puppet, bytes, sizeof(initiation));
 	}
 	assert_int_equal(pair->wire.sent_count, 0);
 	pair_dropped(pair, 0, DROP_HANDSHAKE_AUTH, offsetof(struct message_initiation, macs) - 8);
@@ -348,7 +341,7 @@ hs_22_initiations_and_responses_spoilt_anywhere_are_ignored(void **state)
 		memcpy(bytes, &response, sizeof(response));
 		bytes[at] ^= 1;
 		cookie_add_macs(&puppet.jar, bytes, sizeof(response), pair_now_ns(pair));
-		deliver(&puppet, bytes, sizeof(response));
+		puppet_deliver(&puppet, bytes, sizeof(response));
 	}
 	assert_int_equal(pair->wire.sent_count, sent);
 	assert_int_equal(pair_sessions(pair, 0, 1), 0);
@@ -390,13 +383,11 @@ ck_5_ck_7_ro_5_a_cookie_reply_gives_the_next_initiation_a_mac2(void **state)
 	frame = wire_last(&pair->wire, 0, MESSAGE_INITIATION);
 	from = frame->outer.source;
 	assert_memory_equal(frame->bytes + frame->len - 16, zeros, 16);
-	assert_int_equal(cookie_reply_make(&checker, frame->bytes + frame->outer.payload_offset,
-				 frame->message_len, &from, pair_now_ns(pair), &reply),
-		0);
+	puppet_cookie_reply(&puppet, &checker, frame, &reply);
 	/* RO-5: it does not move the endpoint either. CK-7: a second one is ignored. */
 	puppet.endpoint.port++;
-	deliver(&puppet, &reply, sizeof(reply));
-	deliver(&puppet, &reply, sizeof(reply));
+	puppet_deliver(&puppet, &reply, sizeof(reply));
+	puppet_deliver(&puppet, &reply, sizeof(reply));
 	pair_dropped(pair, 0, DROP_HANDSHAKE_STATE, 1);
 	assert_int_equal(pair->wire.sent_count, 1);
 	pair_advance(pair, 6 * NS_IN_S);

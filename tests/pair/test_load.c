@@ -31,17 +31,10 @@ sent(const struct pair *pair, enum message_type type)
 }
 
 static void
-deliver(struct puppet *puppet, const void *message, size_t len)
-{
-	puppet_send(puppet, message, len);
-	pair_settle(puppet->pair);
-}
-
-static void
 initiate(struct puppet *puppet, struct message_initiation *message)
 {
 	puppet_initiation(puppet, NULL, message);
-	deliver(puppet, message, sizeof(*message));
+	puppet_deliver(puppet, message, sizeof(*message));
 }
 
 /* Has the puppet take the gateway's last cookie reply, which must be for it. */
@@ -126,7 +119,7 @@ ck_1_mac1_comes_first(void **state)
 	set_load(pair, true);
 	puppet_initiation(&puppet, NULL, &message);
 	message.macs.mac1[3] ^= 1;
-	deliver(&puppet, &message, sizeof(message));
+	puppet_deliver(&puppet, &message, sizeof(message));
 	assert_int_equal(pair->wire.sent_count, 0);
 	pair_dropped(pair, 0, DROP_HANDSHAKE_MAC, 1);
 	puppet_fini(&puppet);
@@ -196,14 +189,14 @@ responses_need_a_cookie_too(void **state)
 	pair_initiate(pair, 0, 1);
 	pair_settle(pair);
 	puppet_response(&puppet, &message);
-	deliver(&puppet, &message, sizeof(message));
+	puppet_deliver(&puppet, &message, sizeof(message));
 	assert_int_equal(sent(pair, MESSAGE_COOKIE_REPLY), 1);
 	assert_int_equal(pair_sessions(pair, 0, 1), 0);
 	pair_dropped(pair, 0, DROP_HANDSHAKE_COOKIE, 1);
 	take_cookie(&puppet, puppet.index);
 	pair_advance(pair, 6 * NS_IN_S);
 	puppet_response(&puppet, &message);
-	deliver(&puppet, &message, sizeof(message));
+	puppet_deliver(&puppet, &message, sizeof(message));
 	assert_int_equal(pair_sessions(pair, 0, 1), 1);
 	puppet_fini(&puppet);
 	pair_end(pair);
@@ -226,10 +219,8 @@ ck_6_a_cookie_for_our_response(void **state)
 	initiate(&puppet, &message);
 	frame = wire_last(&pair->wire, 0, MESSAGE_RESPONSE);
 	from = frame->outer.source;
-	assert_int_equal(cookie_reply_make(&checker, frame->bytes + frame->outer.payload_offset,
-				 frame->message_len, &from, pair_now_ns(pair), &reply),
-		0);
-	deliver(&puppet, &reply, sizeof(reply));
+	puppet_cookie_reply(&puppet, &checker, frame, &reply);
+	puppet_deliver(&puppet, &reply, sizeof(reply));
 	pair_advance(pair, NS_IN_S);
 	initiate(&puppet, &message);
 	frame = wire_last(&pair->wire, 0, MESSAGE_RESPONSE);
@@ -317,7 +308,7 @@ ck_13_p_8_less_is_sent_than_came(void **state)
 			const uint64_t at = pair->wire.sent_count;
 
 			/* The response is out of date, its mac1 is not. */
-			deliver(&puppet, messages[kind], lens[kind]);
+			puppet_deliver(&puppet, messages[kind], lens[kind]);
 			came += lens[kind];
 			assert_true(pair->wire.sent_count - at <= 1);
 			if (pair->wire.sent_count > at)

@@ -32,13 +32,6 @@ static const uint8_t low_order[7][32] = {
 /* Site 0 is a gateway, site 1 the test. */
 static const struct pair_options alone = {.gateways = 1};
 
-static void
-deliver(struct puppet *puppet, const void *message, size_t len)
-{
-	puppet_send(puppet, message, len);
-	pair_settle(puppet->pair);
-}
-
 /* The message must change nothing; `reason` as it is counted. */
 static void
 refuse(struct puppet *puppet, const void *message, size_t len, enum drop_reason reason)
@@ -73,7 +66,7 @@ hs_3_the_answer_to_an_initiation_with_a_preshared_key(void **state)
 	memcpy(puppet.remote.preshared_key, preshared_key, sizeof(preshared_key));
 	cookie_checker_init(&checker, pair->sites[1].public_key);
 	puppet_initiation(&puppet, NULL, &message);
-	deliver(&puppet, &message, sizeof(message));
+	puppet_deliver(&puppet, &message, sizeof(message));
 	frame = wire_last(&pair->wire, 0, MESSAGE_RESPONSE);
 	response = frame->bytes + frame->outer.payload_offset;
 	assert_int_equal(frame->message_len, 92);
@@ -102,7 +95,7 @@ hs_7_a_stamp_far_ahead_counts_until_the_peer_is_made_anew(void **state)
 	memcpy(ahead, puppet.stamp, sizeof(ahead));
 	store_be64(ahead, load_be64(ahead) + 315360000);
 	puppet_initiation(&puppet, ahead, &message);
-	deliver(&puppet, &message, sizeof(message));
+	puppet_deliver(&puppet, &message, sizeof(message));
 	assert_int_equal(pair->wire.sent_count, 1);
 	pair_advance(pair, NS_IN_S);
 	puppet_initiation(&puppet, NULL, &message);
@@ -111,7 +104,7 @@ hs_7_a_stamp_far_ahead_counts_until_the_peer_is_made_anew(void **state)
 	assert_int_equal(pair_reconfigure(pair, 0, NULL), 0);
 	pair_file_allow(pair_file_add(pair, 0, pair->sites[1].public_key), "10.0.1.0/24");
 	assert_int_equal(pair_reconfigure(pair, 0, NULL), 0);
-	deliver(&puppet, &message, sizeof(message));
+	puppet_deliver(&puppet, &message, sizeof(message));
 	assert_int_equal(wire_count(&pair->wire, 0, 0, MESSAGE_RESPONSE), 2);
 	puppet_fini(&puppet);
 	pair_end(pair);
@@ -255,7 +248,7 @@ tr_4_a_replay_confirms_nothing(void **state)
 	len = puppet_data_make(&puppet, 0, NULL, 0, old);
 	pair_advance(pair, NS_IN_S);
 	puppet_initiation(&puppet, NULL, &message);
-	deliver(&puppet, &message, sizeof(message));
+	puppet_deliver(&puppet, &message, sizeof(message));
 	puppet_finish(&puppet);
 	refuse(&puppet, old, len, DROP_IN_REPLAY);
 	store_le32(old + 4, puppet.keys.remote_index);
@@ -277,7 +270,6 @@ ck_7_cookie_replies_that_nobody_waits_for(void **state)
 	const struct wire_frame *first;
 	struct message_cookie_reply reply;
 	struct cookie_checker checker;
-	struct endpoint from;
 	struct puppet puppet;
 
 	puppet_init(&puppet, pair, 1);
@@ -289,10 +281,7 @@ ck_7_cookie_replies_that_nobody_waits_for(void **state)
 	pair_initiate(pair, 0, 1);
 	pair_settle(pair);
 	first = wire_last(&pair->wire, 0, MESSAGE_INITIATION);
-	from = first->outer.source;
-	assert_int_equal(cookie_reply_make(&checker, first->bytes + first->outer.payload_offset,
-				 first->message_len, &from, pair_now_ns(pair), &reply),
-		0);
+	puppet_cookie_reply(&puppet, &checker, first, &reply);
 	reply.nonce[7] ^= 1;
 	refuse(&puppet, &reply, sizeof(reply), DROP_HANDSHAKE_STATE);
 	reply.nonce[7] ^= 1;
@@ -336,10 +325,10 @@ ck_9_defect_20_load_of_one_tunnel_is_not_anothers(void **state)
 	pair_advance(pair, NS_IN_S);
 	pair_tunnel(pair, 0)->handshakes->loaded_until_ns = UINT64_MAX;
 	puppet_initiation(&puppet, NULL, &message);
-	deliver(&puppet, &message, sizeof(message));
+	puppet_deliver(&puppet, &message, sizeof(message));
 	assert_int_equal(wire_count(&pair->wire, 0, 0, MESSAGE_COOKIE_REPLY), 1);
 	puppet.gateway.port = PAIR_PORT + 1;
-	deliver(&puppet, &message, sizeof(message));
+	puppet_deliver(&puppet, &message, sizeof(message));
 	assert_int_equal(wire_count(&pair->wire, 0, 0, MESSAGE_COOKIE_REPLY), 1);
 	assert_int_equal(wire_count(&pair->wire, 0, 0, MESSAGE_RESPONSE), 1);
 	pair_dropped(pair, 0, DROP_HANDSHAKE_COOKIE, 1);
@@ -362,7 +351,7 @@ ld_3_a_peer_that_floods_is_held_to_its_rate(void **state)
 	for (unsigned i = 0; i < 500; i++) {
 		pair_advance(pair, 2 * NS_IN_MS);
 		puppet_initiation(&flooder, NULL, &message);
-		deliver(&flooder, &message, sizeof(message));
+		puppet_deliver(&flooder, &message, sizeof(message));
 	}
 	assert_in_range(wire_count(&pair->wire, 0, 0, MESSAGE_RESPONSE), 49, 50);
 	pair_dropped(pair, 0, DROP_HANDSHAKE_FLOOD,
