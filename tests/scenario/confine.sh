@@ -8,12 +8,6 @@
 . "$(dirname "$0")/lib.sh"
 peer=$1
 
-a_wg() {
-	local command=$1
-	shift
-	instance_run a wg "$command" "$(device a)" "$@"
-}
-
 guardlane_says() {
 	"$guardlane" "$@" "$(device a)"
 }
@@ -69,7 +63,7 @@ confined() {
 }
 
 port_is() {
-	[ "$(a_wg show listen-port)" = "$1" ]
+	[ "$(instance_wg a show listen-port)" = "$1" ]
 }
 
 cluster a b c
@@ -82,13 +76,13 @@ fact "a reaches b" reaches a b
 fact "b reaches a" reaches b a
 
 # -- a peer is removed and comes back; its sessions' memory, its routes, its port are made anew --
-fact "wg set removes b" a_wg set peer "${public_key[b]}" remove
+fact "wg set removes b" instance_wg a set peer "${public_key[b]}" remove
 fact "a does not reach b" no reaches a b
-fact "wg set adds c" a_wg set peer "${public_key[c]}" endpoint "$(endpoint c)" \
+fact "wg set adds c" instance_wg a set peer "${public_key[c]}" endpoint "$(endpoint c)" \
 	allowed-ips "$(allowed_ips c | tr -d ' ')"
-fact "wg set moves the port" a_wg set listen-port 4999
+fact "wg set moves the port" instance_wg a set listen-port 4999
 fact "which is another now" within 5 port_is 4999
-fact "a name that is none is looked up" a_wg set peer "${public_key[c]}" persistent-keepalive 5
+fact "a name that is none is looked up" instance_wg a set peer "${public_key[c]}" persistent-keepalive 5
 fact "reconfigure goes back to the files" guardlane_says reconfigure
 fact "the port, too" within 5 port_is 4567
 fact "a reaches b again" reaches a b

@@ -181,7 +181,7 @@ wg_configure() {
 }
 
 instance_answers() {
-	! gone "${pid[$1]}" && instance_run "$1" wg show "$(device "$1")"
+	! gone "${pid[$1]}" && instance_wg "$1" show
 }
 
 # instance_run NAME COMMAND...: the command on that instance; its output and its exit status.
@@ -193,6 +193,13 @@ instance_run() {
 	else
 		ip netns exec "$(host_ns "$name")" "$@"
 	fi
+}
+
+# instance_wg NAME COMMAND [ARGUMENT...]: wg COMMAND there, for its device.
+instance_wg() {
+	local name=$1 command=$2
+	shift 2
+	instance_run "$name" wg "$command" "$(device "$name")" "$@"
 }
 
 # instance_spawn NAME COMMAND...: the same in the background; output to $work/spawned.NAME.

@@ -49,7 +49,7 @@ says() {
 }
 
 b_received() {
-	instance_run b wg show "$(device b)" transfer | awk '{ print $2 }'
+	instance_wg b show transfer | awk '{ print $2 }'
 }
 
 # Of each request b must have had an ICMP message of 28 bytes in a data message of 32 and 32.

@@ -54,7 +54,7 @@ one_changed() {
 
 handshakes() {
 	local name
-	for name in a b; do instance_run "$name" wg show "$(device "$name")" latest-handshakes; done
+	for name in a b; do instance_wg "$name" show latest-handshakes; done
 }
 
 # flow FROM TO: in the background; the receiver's last word is in $work/received.TO.

@@ -30,8 +30,8 @@ applies() {
 
 # What an error must not have changed.
 state() {
-	instance_run a wg showconf "$(device a)"
-	instance_run a wg show "$(device a)" latest-handshakes
+	instance_wg a showconf
+	instance_wg a show latest-handshakes
 	ip -n "$(host_ns a)" route
 }
 
@@ -58,11 +58,11 @@ wrong() {
 
 # knows NAME: a's list has that peer.
 knows() {
-	instance_run a wg show "$(device a)" peers | grep -qxF "${public_key[$1]}"
+	instance_wg a show peers | grep -qxF "${public_key[$1]}"
 }
 
 handshake_of_b() {
-	instance_run a wg show "$(device a)" latest-handshakes | grep -F "${public_key[b]}"
+	instance_wg a show latest-handshakes | grep -F "${public_key[b]}"
 }
 
 # write_public NAME...: a's list, with those instances in it.
@@ -76,7 +76,7 @@ same_session_of_b() {
 }
 
 wg_set_on_b() {
-	instance_run b wg set "$(device b)" "$@"
+	instance_wg b set "$@"
 }
 
 port_held() {

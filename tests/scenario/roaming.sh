@@ -19,11 +19,11 @@ stream() {
 move() {
 	instance_run b ip addr del 192.0.2.2/24 dev eth0
 	instance_run b ip addr add 192.0.2.102/24 dev eth0
-	instance_run b wg set "$(device b)" listen-port 5999
+	instance_wg b set listen-port 5999
 }
 
 knows() {
-	instance_run a wg show "$(device a)" endpoints | grep -qF "$1"
+	instance_wg a show endpoints | grep -qF "$1"
 }
 
 whole_stream() {
@@ -41,7 +41,7 @@ fact "b reaches a from its new place" reaches b a
 fact "a knows b at 192.0.2.102:5999" knows 192.0.2.102:5999
 fact "a pings b there" pings a b
 fact "the connection goes on, no line is lost" within 20 whole_stream
-instance_run b wg set "$(device b)" peer "${public_key[a]}" endpoint "[$(outside a 6)]:4567"
+instance_wg b set peer "${public_key[a]}" endpoint "[$(outside a 6)]:4567"
 fact "b reaches a over IPv6" reaches b a
 fact "a knows b at [2001:db8::2]:5999" knows "[2001:db8::2]:5999"
 fact "a pings b over IPv6" pings a b

@@ -21,11 +21,11 @@ config_says() {
 }
 
 listens_on() {
-	[ "$(instance_run a wg show "$(device a)" listen-port)" = "$1" ]
+	[ "$(instance_wg a show listen-port)" = "$1" ]
 }
 
 endpoint_is() {
-	instance_run a wg show "$(device a)" endpoints | grep -Fqw "$1"
+	instance_wg a show endpoints | grep -Fqw "$1"
 }
 
 cluster a b

@@ -7,7 +7,7 @@ through_a() {
 	local name other
 	for name in b c; do
 		other=$([ "$name" = b ] && echo c || echo b)
-		instance_run "$name" wg set "$(device "$name")" peer "${public_key[a]}" \
+		instance_wg "$name" set peer "${public_key[a]}" \
 			allowed-ips "$(inside a)/32,$(inside "$other")/32"
 	done
 }

@@ -14,12 +14,12 @@ reconfigure() {
 
 # refuses FILE [ARGUMENT...]: it says which file, what happened and what to do, and changes nothing.
 refuses() {
-	instance_run a wg showconf "$(device a)" >"$work/state"
+	instance_wg a showconf >"$work/state"
 	if reconfigure "${@:2}"; then cat "$work/out"; return 1; fi
 	cat "$work/err"
 	grep -q "$1: error: .*replaced.*--force-recreate gateway.*cp NEW FILE" <(head -n 1 "$work/err") &&
 		[ "$(tail -n 1 "$work/err")" = "nothing was changed" ] &&
-		instance_run a wg showconf "$(device a)" | diff "$work/state" -
+		instance_wg a showconf | diff "$work/state" -
 }
 
 # edited FILE: as vi and sed -i do it.

@@ -133,7 +133,7 @@ long_pings() {
 # rekey_b KEY: b goes on under another private key. The kernel peer reads files of this machine.
 rekey_b() {
 	(umask 077 && echo "$1" >"$(config_dir b)/key")
-	instance_run b wg set "$(device b)" private-key "$(config_dir b)/key"
+	instance_wg b set private-key "$(config_dir b)/key"
 }
 
 initiate_from_b() {
@@ -197,7 +197,7 @@ fact "b is well again with its own key" eval "reaches a b && is_kind bob none"
 
 # b loads its file anew.
 forget_sessions() {
-	instance_run b wg setconf "$(device b)" "$(config_dir b)/wg.conf"
+	instance_wg b setconf "$(config_dir b)/wg.conf"
 }
 
 # b alone initiates, once with the right time and then with that of an hour ago.

@@ -17,7 +17,7 @@ reaches() {
 
 # handshake_done NAME OTHER: NAME's own list says so.
 handshake_done() {
-	instance_run "$1" wg show "$(device "$1")" latest-handshakes |
+	instance_wg "$1" show latest-handshakes |
 		awk -v key="${public_key[$2]}" '$1 == key { done = $2 > 0 } END { exit !done }'
 }
 

@@ -8,9 +8,7 @@
 peer=$1
 
 a_wg() {
-	local command=$1
-	shift
-	instance_run a wg "$command" "$(device a)" "$@"
+	instance_wg a "$@"
 }
 
 # -- what a says of itself ----------------------------------------------------------------------
@@ -152,11 +150,11 @@ echo "${private_key[a]}" >"$work/same"
 fact "set preshared-key leaves the session alone" \
 	undisturbed c a_wg set peer "$c" preshared-key "$work/psk"
 fact "the list has the key" field_is c 2 "$(<"$work/psk")"
-instance_run c wg set "$(device c)" peer "${public_key[a]}" remove
-instance_run c wg set "$(device c)" peer "${public_key[a]}" endpoint "$(endpoint a)" \
+instance_wg c set peer "${public_key[a]}" remove
+instance_wg c set peer "${public_key[a]}" endpoint "$(endpoint a)" \
 	allowed-ips "$(inside a)/32"
 fact "without it c begins a new handshake in vain" no within 3 pings c a
-instance_run c wg set "$(device c)" peer "${public_key[a]}" preshared-key "$work/psk"
+instance_wg c set peer "${public_key[a]}" preshared-key "$work/psk"
 fact "with the same key c reaches a" within 15 pings c a
 fact "set takes the key away" a_wg set peer "$c" preshared-key /dev/null
 fact "the list has none" field_is c 2 "(none)"
@@ -228,13 +226,13 @@ fact "a pings b" pings a b
 fact "set private-key, the same" undisturbed b a_wg set private-key "$work/same"
 fact "set private-key" a_wg set private-key "$work/key"
 fact "b does not know a any more" no within 3 pings a b
-instance_run b wg set "$(device b)" peer "${public_key[a]}" remove
-instance_run b wg set "$(device b)" peer "$(wg pubkey <"$work/key")" endpoint "$(endpoint a)" \
+instance_wg b set peer "${public_key[a]}" remove
+instance_wg b set peer "$(wg pubkey <"$work/key")" endpoint "$(endpoint a)" \
 	allowed-ips "$(inside a)/32"
 fact "b knows the new key: it reaches a" within 15 pings b a
 fact "a pings b" pings a b
-instance_run b wg set "$(device b)" peer "$(wg pubkey <"$work/key")" remove
-instance_run b wg set "$(device b)" peer "${public_key[a]}" endpoint "$(endpoint a)" \
+instance_wg b set peer "$(wg pubkey <"$work/key")" remove
+instance_wg b set peer "${public_key[a]}" endpoint "$(endpoint a)" \
 	allowed-ips "$(inside a)/32"
 
 # setconf: all anew.

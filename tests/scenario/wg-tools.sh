@@ -7,14 +7,14 @@
 . "$(dirname "$0")/lib.sh"
 
 shows() {
-	instance_run a wg show "$(device a)" | grep -Eq -- "$1"
+	instance_wg a show | grep -Eq -- "$1"
 }
 
 # dump_has KEY FIELD REGEX...: fields of the line of that peer (without KEY: of the first line).
 dump_has() {
 	local key=$1
 	shift
-	instance_run a wg show "$(device a)" dump | tee "$work/dump"
+	instance_wg a show dump | tee "$work/dump"
 	while [ $# -gt 0 ]; do
 		awk -F '\t' -v key="$key" '(key == "" && NR == 1) || $1 == key' "$work/dump" |
 			cut -f "$1" | grep -Eqx -- "$2" || return
@@ -23,13 +23,13 @@ dump_has() {
 }
 
 dump_lines() {
-	[ "$(instance_run a wg show "$(device a)" dump | wc -l)" = "$1" ]
+	[ "$(instance_wg a show dump | wc -l)" = "$1" ]
 }
 
 # showconf_has LINE...
 showconf_has() {
 	local line
-	instance_run a wg showconf "$(device a)" | tee "$work/showconf"
+	instance_wg a showconf | tee "$work/showconf"
 	for line; do grep -Fqx -- "$line" "$work/showconf" || return; done
 }
 
