@@ -311,11 +311,13 @@ main(int argc, char *argv[])
 	for (unsigned i = 0; i < 2; i++) {
 		port_close(ours[i]);
 		memif_channel_fini(&channels[i]);
-		(void)rte_eth_dev_stop(theirs[i]);
-		(void)rte_eth_dev_close(theirs[i]);
 	}
 	(void)port_caller_taken(caller, 0);
 	port_close(caller);
 	free(memory);
-	return rte_eal_cleanup() == 0 ? 0 : 1;
+	/*
+	 * DPDK's two ends go with the process. When one is closed, EAL's interrupt thread looks at the
+	 * other's handle while that end frees it (22.11), and now and then dies of it.
+	 */
+	return 0;
 }
