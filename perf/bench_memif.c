@@ -316,8 +316,8 @@ main(int argc, char *argv[])
 	port_close(caller);
 	free(memory);
 	/*
-	 * DPDK's two ends go with the process. When one is closed, EAL's interrupt thread looks at the
-	 * other's handle while that end frees it (22.11), and now and then dies of it.
+	 * DPDK's two ends go with the process. When one is closed, EAL's interrupt thread looks at
+	 * the other's handle while that end frees it (22.11), and now and then dies of it.
 	 */
 	return 0;
 }

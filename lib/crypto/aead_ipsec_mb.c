@@ -1,6 +1,7 @@
 /*
  * The AEAD backend by intel-ipsec-mb: its burst interface, or for one packet that of single jobs,
- * which is 1 to 3 % faster then; without checks of each job's fields.
+ * which is 1 to 3 % faster then; without checks of each job's fields. Long packets are sealed by
+ * its direct calls.
  * On the packet's way: behind aead_seal and aead_open.
  * Threads: one context, with a manager of its own, per thread.
  */
@@ -15,6 +16,12 @@
 #include <stdlib.h>
 
 #define NONCE_LEN 12
+/*
+ * From this length on (1.3, AVX-512) a job that seals takes up to twice the cycles of the direct
+ * calls, which encrypt all and then authenticate all. A shorter one takes three quarters of theirs,
+ * and opening is faster by jobs at any length.
+ */
+#define DIRECT_LEN_LEAST 1984
 /* Registers and stack are cleared of key material; the library checked itself when made. */
 #define FEATURES_NEEDED \
 	(IMB_FEATURE_SAFE_DATA | IMB_FEATURE_SAFE_PARAM | IMB_FEATURE_SELF_TEST | \
@@ -182,10 +189,40 @@ run_any(struct aead_ipsec_mb *mb, const struct aead_packet packets[], unsigned c
 			  : run(mb, packets, count, direction, tags);
 }
 
+static void
+seal_directly(struct aead_ipsec_mb *mb, const struct aead_packet *packet)
+{
+	IMB_MGR *manager = mb->manager;
+	struct chacha20_poly1305_context_data state;
+
+	store_le64(mb->nonces[0] + 4, packet->counter);
+	IMB_CHACHA20_POLY1305_INIT(manager, packet->key, &state, mb->nonces[0], NULL, 0);
+	IMB_CHACHA20_POLY1305_ENC_UPDATE(
+		manager, packet->key, &state, packet->data, packet->data, packet->len);
+	IMB_CHACHA20_POLY1305_ENC_FINALIZE(
+		manager, &state, packet->data + packet->len, AEAD_TAG_LEN);
+	secret_wipe(&state, sizeof(state));
+}
+
 static uint64_t
 ipsec_mb_seal(void *context, const struct aead_packet packets[], unsigned count)
 {
-	return run_any(context, packets, count, &sealing, false);
+	uint64_t sealed = 0;
+	uint32_t longest = 0;
+
+	for (unsigned i = 0; i < count; i++)
+		longest = packets[i].len > longest ? packets[i].len : longest;
+	if (longest < DIRECT_LEN_LEAST)
+		return run_any(context, packets, count, &sealing, false);
+	for (unsigned i = 0; i < count; i++) {
+		if (packets[i].len < DIRECT_LEN_LEAST) {
+			sealed |= run_one(context, &packets[i], &sealing, false) << i;
+			continue;
+		}
+		seal_directly(context, &packets[i]);
+		sealed |= UINT64_C(1) << i;
+	}
+	return sealed;
 }
 
 /* In time that does not depend on where the tags differ. */
