@@ -58,17 +58,23 @@ send_on(struct port_memif *self, struct memif_link *link, uint16_t queue, struct
 	return sent;
 }
 
-/* Sends what lanes without a ring handed to this one. */
+/*
+ * Sends what lanes without a ring handed to this one; its own, too: what it had handed over itself
+ * when another end was there, with fewer rings.
+ */
 static void
 send_handed(struct port_memif *self, struct memif_link *link, uint16_t queue)
 {
-	for (unsigned other = (unsigned)queue + link->tx_count; other < self->port.queue_count;
-		other += link->tx_count) {
+	for (unsigned other = queue; other < self->port.queue_count; other += link->tx_count) {
+		struct rte_ring *handed = self->queues[other].handed;
 		struct rte_mbuf *mbufs[HANDED_BURST];
-		const unsigned count = rte_ring_sc_dequeue_burst(
-			self->queues[other].handed, (void **)mbufs, HANDED_BURST, NULL);
-		const unsigned sent = count == 0 ? 0 : send_on(self, link, queue, mbufs, count);
+		unsigned count;
+		unsigned sent;
 
+		if (handed == NULL || rte_ring_empty(handed))
+			continue;
+		count = rte_ring_sc_dequeue_burst(handed, (void **)mbufs, HANDED_BURST, NULL);
+		sent = send_on(self, link, queue, mbufs, count);
 		self->queues[queue].counters.handed_dropped += count - sent;
 		rte_pktmbuf_free_bulk(mbufs + sent, count - sent);
 	}

@@ -239,6 +239,31 @@ a_lane_without_a_ring_hands_its_packets_over(void **state)
 	pair_end(&pair);
 }
 
+/* Another end comes, with more rings: what waits for the one ring there was goes on to it. */
+static void
+what_was_handed_over_is_not_left_behind(void **state)
+{
+	struct pair first = {0};
+	struct pair second = {0};
+	struct port *port;
+	struct rte_mbuf *mbuf = packet_of(200, 5);
+
+	pair_connect(&first, LANES, 1);
+	port = first.ports[0];
+	assert_int_equal(port_transmit(port, 2, &mbuf, 1), 1);
+	port_memif_release(port, port_memif_disconnect(port));
+	pair_connect(&second, LANES, LANES);
+	port_memif_connect(port, port_memif_disconnect(second.ports[0]));
+	assert_int_equal(port_receive(port, 0, &mbuf, 1), 0);
+	assert_int_equal(port_receive(second.ports[1], 0, &mbuf, 1), 0);
+	assert_int_equal(port_receive(port, 2, &mbuf, 1), 0);
+	assert_int_equal(port_receive(second.ports[1], 2, &mbuf, 1), 1);
+	expect_packet(mbuf, 200, 5);
+	port_memif_release(port, port_memif_disconnect(port));
+	pair_end(&first);
+	pair_end(&second);
+}
+
 static void
 events_are_raised_only_for_who_asks(void **state)
 {
@@ -676,6 +701,7 @@ main(void)
 		cmocka_unit_test(both_sides_agree_and_carry_packets),
 		cmocka_unit_test(a_full_ring_takes_no_more_and_keeps_order),
 		cmocka_unit_test(a_lane_without_a_ring_hands_its_packets_over),
+		cmocka_unit_test(what_was_handed_over_is_not_left_behind),
 		cmocka_unit_test(events_are_raised_only_for_who_asks),
 		cmocka_unit_test(without_a_link_nothing_is_taken),
 		cmocka_unit_test(bad_descriptors_are_counted_and_left_out),
