@@ -24,6 +24,7 @@
 
 #define LANES 2
 #define ROOM 2048
+#define POOL_SIZE (2 * PORT_MEMIF_HANDED_DEPTH - 1)
 #define MEMORY_LEN 16384
 #define SIZE_LOG2 4
 
@@ -63,7 +64,7 @@ take(struct input *input)
 	return *input->at++;
 }
 
-/* EAL can be started once: one pool for all inputs. */
+/* EAL can be started once: one pool for all inputs, with more buffers than may wait at once. */
 static struct rte_mempool *
 the_pool(void)
 {
@@ -78,7 +79,7 @@ the_pool(void)
 		arguments[i] = texts[i];
 	demand(rte_eal_init(sizeof(texts) / sizeof(texts[0]), arguments) >= 0, "no EAL");
 	pool = rte_pktmbuf_pool_create(
-		"fuzz", 255, 0, 0, ROOM + RTE_PKTMBUF_HEADROOM, (int)SOCKET_ID_ANY);
+		"fuzz", POOL_SIZE, 0, 0, ROOM + RTE_PKTMBUF_HEADROOM, (int)SOCKET_ID_ANY);
 	demand(pool != NULL, "no pool");
 	return pool;
 }
@@ -246,7 +247,7 @@ transmit(struct fuzz *fuzz, struct input *input)
 {
 	struct rte_mbuf *mbufs[32];
 	const uint16_t queue = take(input) % LANES;
-	const uint16_t count = take(input) % 33;
+	const uint16_t count = take(input) % 32 + 1;
 	const uint16_t len = (uint16_t)(take(input) * 8 + 1);
 	uint16_t sent;
 
