@@ -8,31 +8,11 @@
 # testpmd answers by icmpecho, or sends back with the addresses exchanged (5tswap): b's own answer to
 # what it gets back is then the answer to its ping.
 . "$(dirname "$0")/lib.sh"
-. "$(dirname "$0")/testpmd.sh"
+. "$scenario_dir/memif.sh"
+. "$scenario_dir/testpmd.sh"
 peer=$1
-socket=$work/pipe.sock
 as_client=role=client,socket-abstract=no,socket=$socket
 as_server=role=server,socket-abstract=no,socket=$socket
-
-status_json() {
-	instance_run a "$guardlane" status --json --control "$work/a.sock"
-}
-
-status_has() {
-	status_json | jq -e ".tunnels[0]$1"
-}
-
-status_says() {
-	instance_run a "$guardlane" status --control "$work/a.sock" | grep -E -- "$1"
-}
-
-connected() {
-	status_has '.pipeline.connected' | grep -q true
-}
-
-gateway_start() {
-	instance_start a "$gateway" --control "$work/a.sock" "$@"
-}
 
 cluster_inside="4 6"
 cluster a b
