@@ -94,6 +94,7 @@ lane_main(void *context)
 {
 	struct instance *instance = context;
 
+	gl_thread_hide_stack();
 	if (instance->plan.confine)
 		confine_or_end(CONFINE_LANE, false);
 	/* Lcore 0 is the main one. */

@@ -23,6 +23,7 @@ forbid_dumps(void)
 	const struct rlimit none = {0, 0};
 
 	setrlimit(RLIMIT_CORE, &none);
+	gl_thread_hide_stack();
 #ifndef __SANITIZE_ADDRESS__ /* whose leak check attaches to the process */
 	prctl(PR_SET_DUMPABLE, 0);
 #endif

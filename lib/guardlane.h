@@ -318,6 +318,14 @@ void gl_gateway_stop(struct gl_gateway *gateway);
  * unless it is `busy`.
  */
 
+/*
+ * gl_thread_hide_stack keeps the calling thread's stack out of core files, for as long as it lives:
+ * who seals and opens packets has pieces of keys there for moments. For a thread that is to run a
+ * lane, before it does, and for one that loads the configuration; those that the library starts do
+ * so by themselves. Enters the kernel.
+ */
+void gl_thread_hide_stack(void);
+
 /* gl_lane_run carries packets as the lane until gl_gateway_stop(); not with pipeline "library". */
 void gl_lane_run(struct gl_gateway *gateway, unsigned lane);
 

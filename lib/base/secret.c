@@ -52,25 +52,51 @@ secret_is_zero(const void *secret, size_t len)
 	return sodium_is_zero(secret, len) == 1;
 }
 
-/* The allocator puts objects at the end of their pages: sizes that are multiples align them. */
-void *
-secret_alloc(size_t size)
+static void *
+alloc(size_t size)
 {
-	const size_t rounded = (size + 63) / 64 * 64;
 	void *secret;
 
 	if (sodium_init() < 0)
 		return NULL;
-	secret = sodium_malloc(rounded);
+	secret = sodium_malloc(size);
 	if (secret != NULL)
-		memset(secret, 0, rounded);
+		memset(secret, 0, size);
 	return secret;
+}
+
+/* The allocator puts objects at the end of their pages: sizes that are multiples align them. */
+void *
+secret_alloc(size_t size)
+{
+	return alloc((size + 63) / 64 * 64);
+}
+
+char *
+secret_alloc_text(size_t size)
+{
+	return alloc(size);
 }
 
 void
 secret_free(void *secret)
 {
 	sodium_free(secret);
+}
+
+void
+secret_hide_stack(void)
+{
+	pthread_attr_t attributes;
+	void *stack;
+	size_t len;
+
+	if (pthread_getattr_np(pthread_self(), &attributes) != 0)
+		return;
+	/* The main thread's is as long as it may get, and only what is mapped takes the advice. */
+	if (pthread_attr_getstack(&attributes, &stack, &len) == 0)
+		(void)madvise(stack, len, MADV_DONTDUMP);
+	(void)pthread_attr_destroy(&attributes);
 }
 
 struct secret_arena *

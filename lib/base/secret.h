@@ -28,6 +28,18 @@ void *secret_alloc(size_t size) __attribute__((warn_unused_result));
 void secret_free(void *secret);
 
 /*
+ * secret_alloc_text is the same for `size` bytes (> 0) that need no alignment: behind the last one
+ * is the guard page. secret_free frees it.
+ */
+char *secret_alloc_text(size_t size) __attribute__((warn_unused_result));
+
+/*
+ * secret_hide_stack keeps the calling thread's stack out of core files: what works with keys has
+ * pieces of them there for moments. Enters the kernel; lanes call it before their first round.
+ */
+void secret_hide_stack(void);
+
+/*
  * A secret_arena hands out objects of one size from memory that is mlocked and MADV_DONTDUMP, in
  * chunks that start on their own 2 MiB boundary (so that the kernel may back them by huge pages).
  * Chunks are kept until the arena is destroyed.

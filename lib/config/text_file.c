@@ -60,7 +60,7 @@ read_open_file(int fd, size_t len_max, struct text_file *file)
 		return -EFBIG;
 	room = (size_t)before.st_size + 1;
 	*file = (struct text_file){
-		.text = calloc(1, room + 1),
+		.text = secret_alloc_text(room + 1),
 		.mode = before.st_mode & 07777,
 		.unlinked = before.st_nlink == 0,
 	};
@@ -108,9 +108,7 @@ text_file_read(const char *path, size_t len_max, struct text_file *file)
 void
 text_file_wipe(struct text_file *file)
 {
-	if (file->text)
-		secret_wipe(file->text, file->len);
-	free(file->text);
+	secret_free(file->text);
 	*file = (struct text_file){0};
 }
 

@@ -26,7 +26,7 @@ struct text_file {
 int text_file_read(const char *path, size_t len_max, struct text_file *file)
 	__attribute__((warn_unused_result));
 
-/* text_file_wipe overwrites the text, since it may hold secrets, and frees it. */
+/* text_file_wipe frees the text: it may hold secrets, and is in memory of secret_alloc_text(). */
 void text_file_wipe(struct text_file *file);
 
 /* text_line cuts the text up to the next newline (or `end`) off *next and returns its start. */

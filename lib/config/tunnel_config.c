@@ -245,7 +245,7 @@ set_own_apart(struct tunnel_config *config)
 		i++;
 	if (i == config->peer_count)
 		return true;
-	config->own = malloc(sizeof(*config->own));
+	config->own = secret_alloc(sizeof(*config->own));
 	if (!config->own)
 		return false;
 	*config->own = config->peers[i];
@@ -306,13 +306,10 @@ clear(struct tunnel_config *config)
 {
 	for (size_t i = 0; i < config->peer_count; i++)
 		free(config->peers[i].allowed_ips);
-	if (config->peers)
-		secret_wipe(config->peers, config->peer_count * sizeof(config->peers[0]));
-	free(config->peers);
+	secret_free(config->peers);
 	if (config->own) {
 		free(config->own->allowed_ips);
-		secret_wipe(config->own, sizeof(*config->own));
-		free(config->own);
+		secret_free(config->own);
 	}
 	secret_wipe((char *)config + offsetof(struct tunnel_config, private_key),
 		sizeof(*config) - offsetof(struct tunnel_config, private_key));
@@ -348,7 +345,7 @@ struct tunnel_config *
 tunnel_config_load(const char *private_path, const char *public_path, bool strict_permissions,
 	struct report *report)
 {
-	struct tunnel_config *config = calloc(1, sizeof(*config));
+	struct tunnel_config *config = secret_alloc(sizeof(*config));
 	struct tunnel_parse parse = {
 		.config = config,
 		.report = report,
@@ -381,5 +378,5 @@ tunnel_config_destroy(struct tunnel_config *config)
 	clear(config);
 	free(config->private_path);
 	free(config->public_path);
-	free(config);
+	secret_free(config);
 }

@@ -91,5 +91,5 @@ struct tunnel_config {
 struct tunnel_config *tunnel_config_load(const char *private_path, const char *public_path,
 	bool strict_permissions, struct report *report) __attribute__((warn_unused_result));
 
-/* tunnel_config_destroy wipes and frees it. NULL is ignored. */
+/* tunnel_config_destroy wipes and frees it: it is all memory of secret_alloc(). NULL is ignored. */
 void tunnel_config_destroy(struct tunnel_config *config);

@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* realloc() would leave preshared keys behind in what it frees. */
 static bool
 peers_make_room(struct tunnel_parse *parse)
 {
@@ -20,17 +19,14 @@ peers_make_room(struct tunnel_parse *parse)
 
 	if (config->peer_count < parse->peer_room)
 		return true;
-	peers = calloc(room, sizeof(*peers));
+	peers = secret_alloc(room * sizeof(*peers));
 	if (!peers) {
 		parse->no_memory = true;
 		return false;
 	}
 	if (config->peers) {
-		size_t len = config->peer_count * sizeof(*peers);
-
-		memcpy(peers, config->peers, len);
-		secret_wipe(config->peers, len);
-		free(config->peers);
+		memcpy(peers, config->peers, config->peer_count * sizeof(*peers));
+		secret_free(config->peers);
 	}
 	config->peers = peers;
 	parse->peer_room = room;

@@ -26,31 +26,29 @@ struct target_claim {
 static int
 target_init(struct target *target)
 {
-	*target = (struct target){.keys = key_table_create()};
+	*target = (struct target){
+		.keys = key_table_create(),
+		.memory = secret_arena_create(sizeof(struct target_peer)),
+	};
 	TAILQ_INIT(&target->peers);
 	TAILQ_INIT(&target->out);
-	return target->keys != NULL ? 0 : -errno;
-}
-
-static void
-free_peers(struct target_peers *peers)
-{
-	struct target_peer *peer;
-
-	while ((peer = TAILQ_FIRST(peers)) != NULL) {
-		TAILQ_REMOVE(peers, peer, entry);
-		free(peer->allowed_ips);
-		secret_wipe(peer, sizeof(*peer));
-		free(peer);
-	}
+	if (target->keys != NULL && target->memory != NULL)
+		return 0;
+	target_fini(target);
+	return -ENOMEM;
 }
 
 void
 target_fini(struct target *target)
 {
-	free_peers(&target->peers);
-	free_peers(&target->out);
+	const struct target_peer *peer;
+
+	TAILQ_FOREACH (peer, &target->peers, entry)
+		free(peer->allowed_ips);
+	TAILQ_FOREACH (peer, &target->out, entry)
+		free(peer->allowed_ips);
 	free(target->claims);
+	secret_arena_destroy(target->memory);
 	key_table_destroy(target->keys);
 	secret_wipe(target, sizeof(*target));
 }
@@ -64,13 +62,13 @@ target_find(const struct target *target, const uint8_t public_key[KEY_LEN])
 struct target_peer *
 target_add_peer(struct target *target, const uint8_t public_key[KEY_LEN])
 {
-	struct target_peer *peer = calloc(1, sizeof(*peer));
+	struct target_peer *peer = secret_take(target->memory);
 
 	if (peer == NULL)
 		return NULL;
 	memcpy(peer->public_key, public_key, KEY_LEN);
 	if (key_table_insert(target->keys, peer->public_key, peer) != 0) {
-		free(peer);
+		secret_give(target->memory, peer);
 		return NULL;
 	}
 	TAILQ_INSERT_TAIL(&target->peers, peer, entry);

@@ -58,6 +58,7 @@ struct target_peer {
 TAILQ_HEAD(target_peers, target_peer);
 
 struct target_claim;
+struct secret_arena;
 
 /* A tunnel; all but peers and claims may be changed in place. Holds secrets. */
 struct target {
@@ -69,6 +70,7 @@ struct target {
 	bool initiate;
 	struct target_peers peers; /* in order of their making */
 	size_t peer_count;
+	struct secret_arena *memory; /* of the peers */
 	struct target_peers out; /* those removed, for claims to point to */
 	struct key_table *keys; /* of the peers */
 	struct target_claim *claims; /* in order of their making: later ones count more */

@@ -5,6 +5,7 @@
  */
 #include "gateway/gateway.h"
 
+#include "base/secret.h"
 #include "control/rounds.h"
 #include "crypto/x25519.h"
 #include "gateway/reconfigure.h"
@@ -444,6 +445,7 @@ thread_main(void *argument)
 	const struct gateway_thread *thread = argument;
 
 	pthread_setname_np(pthread_self(), threads[thread->duty].name);
+	secret_hide_stack();
 	/* It takes more privileges than what follows. */
 	prepare_duty(thread->gateway, thread->duty);
 	thread_started(&thread->gateway->settings.threads, threads[thread->duty].kind);

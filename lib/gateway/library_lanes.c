@@ -4,6 +4,8 @@
  * Threads: the lane's.
  */
 #include "gateway/library.h"
+
+#include "base/secret.h"
 #include "net/port_caller.h"
 
 #include <rte_common.h>
@@ -15,6 +17,12 @@ _Static_assert(sizeof(struct gl_origin) == sizeof(struct origin) &&
 		offsetof(struct gl_origin, peer) == offsetof(struct origin, peer) &&
 		offsetof(struct gl_origin, tunnel) == offsetof(struct origin, tunnel),
 	"what lanes write is what hosts read");
+
+void
+gl_thread_hide_stack(void)
+{
+	secret_hide_stack();
+}
 
 void
 gl_lane_run(struct gl_gateway *gateway, unsigned lane)

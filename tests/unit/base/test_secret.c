@@ -269,11 +269,58 @@ alloc_gives_zeroed_aligned_memory(void **context)
 	secret_free(NULL);
 }
 
+/* Whoever reads a text too far meets the guard page at once. */
+static void
+texts_end_where_their_pages_do(void **context)
+{
+	for (size_t size = 1; size < 5000; size += 97) {
+		char *text = secret_alloc_text(size);
+		char flags[256];
+
+		assert_non_null(text);
+		assert_int_equal(((uintptr_t)text + size) % 4096, 0);
+		assert_true(secret_is_zero(text, size));
+		vm_flags(text, flags);
+		assert_non_null(strstr(flags, " dd"));
+		memset(text, 0xa5, size);
+		secret_free(text);
+	}
+}
+
+static void *
+look_at_stack(void *argument)
+{
+	char(*flags)[256] = argument;
+	char here = 0;
+
+	vm_flags(&here, flags[0]);
+	secret_hide_stack();
+	vm_flags(&here, flags[1]);
+	return NULL;
+}
+
+static void
+stacks_can_be_hidden(void **context)
+{
+	char flags[2][256];
+	pthread_t thread;
+
+	assert_int_equal(pthread_create(&thread, NULL, look_at_stack, flags), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_null(strstr(flags[0], " dd"));
+	assert_non_null(strstr(flags[1], " dd"));
+	secret_hide_stack();
+	vm_flags(flags, flags[0]);
+	assert_non_null(strstr(flags[0], " dd"));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(alloc_gives_zeroed_aligned_memory),
+		cmocka_unit_test(texts_end_where_their_pages_do),
+		cmocka_unit_test(stacks_can_be_hidden),
 		cmocka_unit_test(test_wipe),
 		cmocka_unit_test(test_compare),
 		cmocka_unit_test(test_objects),
