@@ -18,9 +18,9 @@ const char *const confine_calls_of_all[] = {"read", "write", "poll", "ppoll", "f
 #endif
 	NULL};
 
-/* What the drivers of ports do for each burst: af_packet, af_xdp, tap, memif, pcap. */
-const char *const confine_calls_of_ports[] = {
-	"readv", "writev", "sendto", "recvfrom", "sendmsg", "recvmsg", "getsockopt", NULL};
+/* What the drivers of ports do for each burst: af_packet, af_xdp, tap, memif, pcap, udp. */
+const char *const confine_calls_of_ports[] = {"readv", "writev", "sendto", "recvfrom", "sendmsg",
+	"recvmsg", "sendmmsg", "recvmmsg", "getsockopt", NULL};
 
 const char *const confine_calls_of_memory[] = {"munmap", "mremap", "madvise", "mlock", "mlock2",
 	"munlock", "brk", "getrandom", "readv", "writev", "fstat", "newfstatat", NULL};

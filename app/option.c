@@ -64,10 +64,12 @@ const struct option options[OPTION_COUNT] = {
 		.live = true,
 		.help = "UDP port of every endpoint; auto: the public file's, or what the role "
 			"says"},
-	[OPTION_UNDERLAY] = {"underlay", "af_packet:INTERFACE|vdev:STRING|auto", OPTION_TEXT,
+	[OPTION_UNDERLAY] = {"underlay", "af_packet:INTERFACE|udp|vdev:STRING|auto", OPTION_TEXT,
 		"auto", OPTION_OF_SETTINGS,
-		.help = "what carries the encrypted packets; auto: af_packet on the interface of "
-			"the route to the first peer"},
+		.help = "what carries the encrypted packets: packets of an interface, sockets of "
+			"the kernel's (udp; slower), or a device of DPDK's; auto: af_packet on "
+			"the interface of the route to the first peer, or udp where that is not "
+			"permitted"},
 	[OPTION_UNDERLAY_INTERFACE] = {"underlay-interface", "INTERFACE|auto", OPTION_INTERFACE,
 		"auto", OPTION_OF_SETTINGS,
 		.help = "the kernel's interface whose addresses and routes a vdev shares; auto: "

@@ -13,6 +13,8 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 /* What is to be planned, of what, and who hears of it. */
 struct planning {
@@ -280,6 +282,18 @@ plan_say_tunnels(const struct plan *plan, const struct gl_log *log)
 	}
 }
 
+/* What af_packet needs CAP_NET_RAW for. Whatever else is wrong is for it to say. */
+static bool
+may_see_packets(void)
+{
+	const int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+	const bool refused = fd < 0 && (errno == EPERM || errno == EACCES);
+
+	if (fd >= 0)
+		close(fd);
+	return !refused;
+}
+
 int
 plan_find_underlay(struct plan *plan, const struct gl_log *log)
 {
@@ -288,6 +302,14 @@ plan_find_underlay(struct plan *plan, const struct gl_log *log)
 
 	if (plan->underlay[0] != '\0')
 		return 0;
+	if (!may_see_packets()) {
+		say(log, GL_LOG_WARNING,
+			"nothing better than the underlay udp is permitted, which is slower: give "
+			"CAP_NET_RAW for af_packet, or say --underlay udp to have it without this "
+			"warning");
+		snprintf(plan->underlay, sizeof(plan->underlay), "udp");
+		return 0;
+	}
 	error = gl_config_underlay(plan->tunnels[0].config, iface);
 	if (error == 0) {
 		snprintf(plan->underlay, sizeof(plan->underlay), "af_packet:%s", iface);

@@ -177,7 +177,8 @@ enum gl_thread {
 
 struct gl_gateway_settings {
 	/*
-	 * "af_packet:IFACE" (any kernel interface) or "vdev:STRING" (what EAL's --vdev takes). For
+	 * "af_packet:IFACE" (any kernel interface), "udp" (sockets of the kernel's, by which lanes
+	 * enter it) or "vdev:STRING" (what EAL's --vdev takes). For
 	 * a vdev without iface= in its arguments, `underlay_interface` names the kernel's interface
 	 * whose addresses, routes and neighbours it shares; else NULL.
 	 */

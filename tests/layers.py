@@ -22,7 +22,7 @@ LAYERS = {
     "proto": "base wire crypto",
     "table": "base",
     "config": "base crypto/blake2s.h crypto/x25519.h",
-    "net": "base",
+    "net": "base wire",
     "tunnel": "base wire proto table config/key.h net/port.h",
     "datapath": "base wire crypto/aead.h net/port.h tunnel",
     "control": "base wire proto table config net tunnel",

@@ -31,6 +31,7 @@ control_publish_directory(struct control *control, struct directory *directory)
 	directory->tunnel_count = control->tunnel_count;
 	directory->local_count = (unsigned)nexthops_local(
 		control->nexthops, directory->locals, DIRECTORY_LOCALS_MAX);
+	directory->sockets = control->nexthops->sockets;
 	old = atomic_exchange_explicit(&control->directory, directory, memory_order_acq_rel);
 	if (old != NULL)
 		reclaim_defer(control->reclaim, &old->reclaim, directory_free);

@@ -80,7 +80,8 @@ endpoint_refresh(struct control *control, struct peer *peer)
 	memset(&encap, 0, sizeof(encap));
 	memset(&nexthop, 0, sizeof(nexthop));
 	nexthops_resolve(control->nexthops, &peer->endpoint.address, peer->endpoint.scope_id,
-		peer->source.family == ADDRESS_NONE ? NULL : &peer->source, &nexthop);
+		peer->source.family == ADDRESS_NONE ? NULL : &peer->source, peer->tunnel->fwmark,
+		&nexthop);
 	encap.remote = peer->endpoint;
 	/* A received packet's source has no scope, and lanes compare with that. */
 	encap.remote.scope_id = 0;

@@ -161,6 +161,32 @@ take_port(struct reconfigure *reconfigure, struct tunnel_plan *plan)
 	return error;
 }
 
+/* Without a hold nobody asks for marks. */
+static int
+mark_port(struct reconfigure *reconfigure, const struct tunnel_plan *plan)
+{
+	struct hold *hold = management_hold(reconfigure->management);
+
+	return hold == NULL
+		? 0
+		: hold_mark(hold, plan->listen_port, plan->target->fwmark, reconfigure->log);
+}
+
+/* Gives the ports that stay their present marks back. */
+static void
+unmark_ports(const struct reconfigure *reconfigure)
+{
+	struct hold *hold = management_hold(reconfigure->management);
+
+	for (unsigned i = 0; i < reconfigure->plan_count && hold != NULL; i++) {
+		const struct tunnel *tunnel = reconfigure->plans[i].tunnel;
+
+		if (tunnel->listen_port != 0)
+			(void)hold_mark(
+				hold, tunnel->listen_port, tunnel->fwmark, reconfigure->log);
+	}
+}
+
 static int
 take_ports(struct reconfigure *reconfigure)
 {
@@ -173,6 +199,8 @@ take_ports(struct reconfigure *reconfigure)
 		error = take_port(reconfigure, &reconfigure->plans[i]);
 		moves |= reconfigure->plans[i].moves;
 	}
+	for (unsigned i = 0; i < reconfigure->plan_count && error == 0; i++)
+		error = mark_port(reconfigure, &reconfigure->plans[i]);
 	if (error != 0 || !moves)
 		return error;
 	reconfigure->directory = calloc(1, sizeof(*reconfigure->directory));
@@ -288,6 +316,7 @@ reconfigure_abandon(struct reconfigure *reconfigure)
 	if (reconfigure == NULL)
 		return;
 	release_ports(reconfigure, reconfigure->held, reconfigure->held_count);
+	unmark_ports(reconfigure);
 	end(reconfigure);
 }
 
@@ -315,6 +344,7 @@ changes_ways(const struct reconfigure *reconfigure)
 		const struct tunnel_plan *plan = &reconfigure->plans[i];
 
 		if (plan->endpoint_count > 0 || plan->removed_count > 0 || plan->moves ||
+			plan->target->fwmark != plan->tunnel->fwmark ||
 			plan->target->mtu != plan->tunnel->fixed_mtu)
 			return true;
 	}

@@ -64,7 +64,7 @@ struct secret_arena;
 struct target {
 	struct noise_identity identity; /* noise_identity_init(); absent: no handshake in or out */
 	uint16_t listen_port; /* 0: any that is free */
-	uint32_t fwmark; /* kept and shown, not used */
+	uint32_t fwmark; /* for the kernel's routing, where the kernel sends; else only shown */
 	uint32_t mtu; /* inner, bytes; 0: follows the underlay's */
 	/* Handshakes are begun with new peers, and with all if the key changes, within a second. */
 	bool initiate;

@@ -44,6 +44,15 @@ judge_fragment(struct lane *lane, const struct outer *outer, uint64_t now_ns)
 	return FRAME_DROP;
 }
 
+/* Nobody but us has our addresses: an answer would go in a circle. */
+static bool
+from_ourselves(const struct directory *directory, const struct outer *outer)
+{
+	return !directory->sockets &&
+		(outer_from_loopback(outer) ||
+			directory_is_local(directory, &outer->source.address));
+}
+
 static enum frame_verdict
 judge(struct lane *lane, uint64_t now_ns, struct rte_mbuf *mbuf, struct packet *packet,
 	enum drop_reason *reason)
@@ -65,10 +74,11 @@ judge(struct lane *lane, uint64_t now_ns, struct rte_mbuf *mbuf, struct packet *
 		break;
 	}
 	packet->tunnel = directory_tunnel(directory, outer->destination.port);
-	if (packet->tunnel == NULL || !directory_is_local(directory, &outer->destination.address))
+	if (packet->tunnel == NULL ||
+		(!directory->sockets &&
+			!directory_is_local(directory, &outer->destination.address)))
 		return FRAME_OTHER;
-	/* Nobody but us has our addresses: an answer would go in a circle. */
-	if (reported_bad(mbuf) || directory_is_local(directory, &outer->source.address))
+	if (reported_bad(mbuf) || from_ourselves(directory, outer))
 		return FRAME_DROP;
 	packet->data = frame + outer->payload_offset;
 	packet->len = outer->payload_len;

@@ -162,7 +162,7 @@ lane_send(struct lane *lane, struct tunnel *tunnel)
 	wake_others(lane);
 }
 
-/* What a bell is rung for; the underlay port has nothing to ring with, and is looked at by naps. */
+/* What a bell is rung for; the underlay port has no bell. */
 static bool
 has_bell_work(struct lane *lane)
 {
@@ -186,7 +186,8 @@ static void
 nap(struct lane *lane, uint64_t nap_ns)
 {
 	struct bell *bell = &lane->settings.rings->lanes[lane->settings.id].bell;
-	struct pollfd fd;
+	const int underlay = port_descriptor(lane->settings.underlay, (uint16_t)lane->settings.id);
+	struct pollfd fds[2] = {[1] = {.fd = underlay, .events = POLLIN}};
 
 	bell_sleep_begin(bell);
 	if (has_bell_work(lane)) {
@@ -194,7 +195,7 @@ nap(struct lane *lane, uint64_t nap_ns)
 		return;
 	}
 	reclaim_offline(lane->settings.reclaim, lane->settings.id);
-	bell_sleep(bell, &fd, 0, nap_ns);
+	bell_sleep(bell, fds, underlay >= 0, nap_ns);
 	reclaim_online(lane->settings.reclaim, lane->settings.id);
 }
 

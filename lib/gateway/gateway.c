@@ -140,12 +140,12 @@ gateway_create(const struct gateway_settings *settings, struct gateway **gateway
 	return 0;
 }
 
-/* Every drop is counted once by a lane, a tunnel or, for handshakes, the peer. */
+/* Every drop is counted once by the port, a lane, a tunnel or, for handshakes, the peer. */
 static uint64_t
 sum_drops(const struct gateway *gateway, enum drop_reason reason)
 {
 	const struct control *control = &gateway->control;
-	uint64_t sum = 0;
+	uint64_t sum = reason == DROP_OUT_REFUSED ? gateway->settings.underlay->refused : 0;
 
 	for (unsigned i = 0; i < gateway->settings.lane_count; i++)
 		if (gateway->lanes[i].lane != NULL)

@@ -86,7 +86,7 @@ _Static_assert((int)GL_DUTY_MANAGEMENT == (int)GATEWAY_MANAGEMENT &&
 
 /* What the underlay setting means. */
 struct underlay {
-	enum { UNDERLAY_AF_PACKET, UNDERLAY_VDEV, UNDERLAY_HOST } kind;
+	enum { UNDERLAY_AF_PACKET, UNDERLAY_UDP, UNDERLAY_VDEV, UNDERLAY_HOST } kind;
 	const char *device; /* of a vdev, with its arguments */
 	char iface[16]; /* the kernel's interface that it is, or shares addresses with */
 	/* The kernel's stack sees the same packets, and must be kept from answering them. */
@@ -121,12 +121,16 @@ parse_underlay(const struct gl_gateway_settings *settings, const struct log *log
 		underlay->kind = UNDERLAY_HOST;
 		return 0;
 	}
+	if (strcmp(text, "udp") == 0) {
+		underlay->kind = UNDERLAY_UDP;
+		return 0;
+	}
 	if (strncmp(text, "af_packet:", 10) == 0)
 		return set_iface(underlay, text + 10, strlen(text + 10), log);
 	if (strncmp(text, "vdev:", 5) != 0) {
 		log_error(log,
-			"underlay \"%s\" is not of a known kind; give af_packet:INTERFACE or "
-			"vdev:STRING",
+			"underlay \"%s\" is not of a known kind; give af_packet:INTERFACE, udp "
+			"or vdev:STRING",
 			text);
 		return -EINVAL;
 	}
@@ -234,11 +238,16 @@ open_underlay(struct gl_gateway *gateway, const struct gl_gateway_settings *sett
 		error = port_af_packet_room(underlay->iface, &gateway->log, &room);
 	if (underlay->kind == UNDERLAY_HOST)
 		room = settings->host_underlay->mtu + FRAME_OVERHEAD;
+	if (underlay->kind == UNDERLAY_UDP)
+		room = library_udp_room() + FRAME_OVERHEAD;
 	if (error == 0)
 		error = make_pools(gateway, settings, RTE_MAX(room, (unsigned)BUFFER_ROOM_MIN));
 	if (error == 0 && underlay->kind == UNDERLAY_HOST)
 		return library_host_underlay(settings->host_underlay, settings->lane_count,
 			&gateway->log, &underlay->opened);
+	if (error == 0 && underlay->kind == UNDERLAY_UDP)
+		return library_udp_underlay(
+			queues, gateway->pool, &gateway->log, &underlay->opened);
 	if (error == 0 && underlay->held)
 		error = hold_create(underlay->iface, &gateway->log, &underlay->opened.hold);
 	if (error != 0)

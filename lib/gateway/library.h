@@ -38,6 +38,15 @@ int library_host_underlay(const struct gl_underlay *settings, unsigned lane_coun
 	const struct log *log, struct library_underlay *underlay)
 	__attribute__((warn_unused_result));
 
+/*
+ * library_udp_underlay fills *underlay with sockets of the kernel's, which receive into `pool`, in
+ * whose buffers there is room for packets of library_udp_room() bytes. Returns 0, or a negative
+ * errno said to the log; what has been opened till then is the caller's.
+ */
+unsigned library_udp_room(void);
+int library_udp_underlay(uint16_t queue_count, struct rte_mempool *pool, const struct log *log,
+	struct library_underlay *underlay) __attribute__((warn_unused_result));
+
 /* library_log returns a log that writes to the caller's sink, which must outlive it. */
 struct log library_log(const struct gl_log *sink);
 

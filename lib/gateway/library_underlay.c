@@ -1,10 +1,12 @@
 /*
- * The host application's own underlay port, and what is known of the network behind it.
+ * Underlay ports that no driver of DPDK's runs: the host application's own, and the kernel's UDP
+ * sockets; and what is known of the network behind them.
  * On the packet's way: beside it.
  * Threads: as guardlane.h says.
  */
 #include "gateway/library.h"
 #include "net/port_caller.h"
+#include "net/port_udp.h"
 
 #include <errno.h>
 #include <string.h>
@@ -65,4 +67,29 @@ library_host_underlay(const struct gl_underlay *settings, unsigned lane_count,
 	return settings->interface != NULL
 		? nexthops_netlink_create(settings->interface, log, &underlay->nexthops)
 		: make_static(settings, log, &underlay->nexthops);
+}
+
+unsigned
+library_udp_room(void)
+{
+	uint16_t mtu;
+
+	port_udp_mtu(&mtu);
+	return mtu;
+}
+
+int
+library_udp_underlay(uint16_t queue_count, struct rte_mempool *pool, const struct log *log,
+	struct library_underlay *underlay)
+{
+	const unsigned most = rte_pktmbuf_data_room_size(pool) - RTE_PKTMBUF_HEADROOM;
+	struct udp_sockets *sockets;
+	int error = udp_sockets_create(queue_count, log, &sockets);
+
+	if (error != 0)
+		return error;
+	underlay->hold = &sockets->hold;
+	error = port_udp_create(
+		sockets, (uint16_t)RTE_MIN(library_udp_room(), most), pool, log, &underlay->port);
+	return error != 0 ? error : nexthops_udp_create(sockets, log, &underlay->nexthops);
 }

@@ -371,10 +371,12 @@ fill_tunnel(struct owned_status *owned, struct gateway *gateway, const struct sn
 	status->drops = take_drops(owned, copy->drops);
 }
 
-/* Every drop is counted once by a lane, a tunnel or, for what control does, the peer. */
+/* Every drop is counted once by the port, a lane, a tunnel or, for what control does, the peer. */
 static void
 sum_drops(const struct gateway *gateway, const struct snapshot *snapshot, uint64_t sums[DROP_COUNT])
 {
+	sums[DROP_OUT_REFUSED] =
+		atomic_load_explicit(&gateway->settings.underlay->refused, memory_order_relaxed);
 	for (unsigned i = 0; i < gateway->settings.lane_count; i++)
 		for (unsigned reason = 0; reason < DROP_COUNT; reason++)
 			sums[reason] += counter(&gateway->lanes[i].lane->drops[reason]);

@@ -32,7 +32,8 @@ struct held_port {
 	int fds[2]; /* IPv4, IPv6; -1 where the host has no such family */
 };
 
-struct hold {
+struct hold_interface {
+	struct hold hold;
 	const struct log *log;
 	char iface[IF_NAMESIZE];
 	int claim_fd; /* the abstract socket by which the interface is ours */
@@ -40,6 +41,12 @@ struct hold {
 	struct held_port ports[HOLD_PORTS_MAX];
 	size_t port_count;
 };
+
+static struct hold_interface *
+of_hold(struct hold *hold)
+{
+	return (struct hold_interface *)hold;
+}
 
 /* The name of the interface's abstract socket; returns the length of the address. */
 static socklen_t
@@ -72,7 +79,7 @@ claim_owner(const struct sockaddr_un *name, socklen_t name_len)
 }
 
 static int
-claim_take(struct hold *hold, uint32_t ifindex)
+claim_take(struct hold_interface *hold, uint32_t ifindex)
 {
 	struct sockaddr_un name;
 	socklen_t name_len = claim_name(ifindex, &name);
@@ -95,7 +102,7 @@ claim_take(struct hold *hold, uint32_t ifindex)
 }
 
 static void
-ingress_take(struct hold *hold, uint32_t ifindex)
+ingress_take(struct hold_interface *hold, uint32_t ifindex)
 {
 	int result = ingress_create(ifindex, INGRESS_TCX, &hold->ingress);
 	if (result < 0 && result != -EPERM)
@@ -108,34 +115,6 @@ ingress_take(struct hold *hold, uint32_t ifindex)
 		hold->iface, strerror(-result),
 		result == -EPERM ? " (CAP_BPF and CAP_NET_ADMIN, or CAP_SYS_ADMIN, are needed)"
 				 : "");
-}
-
-int
-hold_create(const char *iface, const struct log *log, struct hold **hold)
-{
-	uint32_t ifindex = if_nametoindex(iface);
-	if (ifindex == 0) {
-		log_error(log, "%s: there is no such network interface", iface);
-		return -ENODEV;
-	}
-	struct hold *self = calloc(1, sizeof(*self));
-	if (self == NULL) {
-		log_error(log, "%s: no memory to hold the interface", iface);
-		return -ENOMEM;
-	}
-	self->log = log;
-	strncpy(self->iface, iface, sizeof(self->iface) - 1);
-	int result = claim_take(self, ifindex);
-	if (result < 0) {
-		if (result != -EBUSY)
-			log_error(
-				log, "%s: cannot take the interface: %s", iface, strerror(-result));
-		hold_destroy(self);
-		return result;
-	}
-	ingress_take(self, ifindex);
-	*hold = self;
-	return 0;
 }
 
 /* Returns the socket, or a negative errno. */
@@ -176,21 +155,6 @@ held_port_close(const struct held_port *held)
 			close(held->fds[i]);
 }
 
-static int
-refuse(uint16_t port, int error, const struct log *log)
-{
-	char owner[UDP_OWNER_TEXT_MAX];
-	if (error == -EADDRINUSE) {
-		udp_owner_find(port, owner);
-		log_error(log,
-			"UDP port %u is in use by %s: stop it, or give the tunnel another ListenPort",
-			port, owner);
-	} else {
-		log_error(log, "UDP port %u cannot be held: %s", port, strerror(-error));
-	}
-	return error;
-}
-
 /* Binds held->port in both families, or, if it is 0, one that is free. Returns a negative errno. */
 static int
 bind_port(struct held_port *held)
@@ -215,7 +179,7 @@ bind_port(struct held_port *held)
 }
 
 static int
-take_port(struct hold *hold, uint16_t port, struct held_port *held)
+take_port(struct hold_interface *hold, uint16_t port, struct held_port *held)
 {
 	int result;
 
@@ -232,7 +196,7 @@ take_port(struct hold *hold, uint16_t port, struct held_port *held)
 }
 
 static void
-ingress_drop_port(const struct hold *hold, uint16_t port)
+ingress_drop_port(const struct hold_interface *hold, uint16_t port)
 {
 	int result = hold->ingress != NULL ? ingress_port_add(hold->ingress, port) : 0;
 	if (result < 0)
@@ -241,70 +205,113 @@ ingress_drop_port(const struct hold *hold, uint16_t port)
 			hold->iface, port, strerror(-result));
 }
 
-int
-hold_port(struct hold *hold, uint16_t port, const struct log *log)
+static int
+interface_port(struct hold *hold, uint16_t port, const struct log *log)
 {
+	struct hold_interface *self = of_hold(hold);
 	struct held_port held;
-	int result = take_port(hold, port, &held);
+	int result = take_port(self, port, &held);
 
 	if (result < 0)
-		return refuse(port, result, log);
-	ingress_drop_port(hold, port);
+		return udp_owner_refuse(port, result, log);
+	ingress_drop_port(self, port);
 	return 0;
 }
 
-int
-hold_any_port(struct hold *hold, uint16_t *port, const struct log *log)
+static int
+interface_any_port(struct hold *hold, uint16_t *port, const struct log *log)
 {
+	struct hold_interface *self = of_hold(hold);
 	struct held_port held;
 	int result = -EADDRINUSE;
 
 	for (unsigned i = 0; i < ANY_PORT_TRIES && result == -EADDRINUSE; i++)
-		result = take_port(hold, 0, &held);
+		result = take_port(self, 0, &held);
 	if (result < 0) {
 		log_error(log, "no UDP port is free for a tunnel: %s", strerror(-result));
 		return result;
 	}
 	*port = held.port;
-	ingress_drop_port(hold, held.port);
+	ingress_drop_port(self, held.port);
 	return 0;
 }
 
-void
-hold_release(struct hold *hold, uint16_t port)
+static void
+interface_release(struct hold *hold, uint16_t port)
 {
-	for (size_t i = 0; i < hold->port_count; i++) {
-		if (hold->ports[i].port != port)
+	struct hold_interface *self = of_hold(hold);
+
+	for (size_t i = 0; i < self->port_count; i++) {
+		if (self->ports[i].port != port)
 			continue;
-		if (hold->ingress != NULL)
-			ingress_port_remove(hold->ingress, port);
-		held_port_close(&hold->ports[i]);
-		hold->ports[i] = hold->ports[--hold->port_count];
+		if (self->ingress != NULL)
+			ingress_port_remove(self->ingress, port);
+		held_port_close(&self->ports[i]);
+		self->ports[i] = self->ports[--self->port_count];
 		return;
 	}
 }
 
-void
-hold_addresses(struct hold *hold, const struct address addresses[], size_t count)
+static void
+interface_addresses(struct hold *hold, const struct address addresses[], size_t count)
 {
-	if (hold->ingress == NULL)
+	const struct hold_interface *self = of_hold(hold);
+
+	if (self->ingress == NULL)
 		return;
-	int result = ingress_addresses(hold->ingress, addresses, count);
+	int result = ingress_addresses(self->ingress, addresses, count);
 	if (result < 0)
-		log_warning(hold->log,
+		log_warning(self->log,
 			"%s: some of the tunnel's packets pass through the kernel's stack too: %s",
-			hold->iface, strerror(-result));
+			self->iface, strerror(-result));
 }
 
-void
-hold_destroy(struct hold *hold)
+static void
+interface_destroy(struct hold *hold)
 {
-	if (hold == NULL)
-		return;
-	ingress_destroy(hold->ingress);
-	for (size_t i = 0; i < hold->port_count; i++)
-		held_port_close(&hold->ports[i]);
-	if (hold->claim_fd >= 0)
-		close(hold->claim_fd);
-	free(hold);
+	struct hold_interface *self = of_hold(hold);
+
+	ingress_destroy(self->ingress);
+	for (size_t i = 0; i < self->port_count; i++)
+		held_port_close(&self->ports[i]);
+	if (self->claim_fd >= 0)
+		close(self->claim_fd);
+	free(self);
+}
+
+static const struct hold_ops interface_ops = {
+	.port = interface_port,
+	.any_port = interface_any_port,
+	.release = interface_release,
+	.addresses = interface_addresses,
+	.destroy = interface_destroy,
+};
+
+int
+hold_create(const char *iface, const struct log *log, struct hold **hold)
+{
+	uint32_t ifindex = if_nametoindex(iface);
+	if (ifindex == 0) {
+		log_error(log, "%s: there is no such network interface", iface);
+		return -ENODEV;
+	}
+	struct hold_interface *self = calloc(1, sizeof(*self));
+	if (self == NULL) {
+		log_error(log, "%s: no memory to hold the interface", iface);
+		return -ENOMEM;
+	}
+	self->hold.ops = &interface_ops;
+	self->log = log;
+	strncpy(self->iface, iface, sizeof(self->iface) - 1);
+	int result = claim_take(self, ifindex);
+	if (result < 0) {
+		if (result != -EBUSY)
+			log_error(
+				log, "%s: cannot take the interface: %s", iface, strerror(-result));
+		interface_destroy(&self->hold);
+		return result;
+	}
+	ingress_take(self, ifindex);
+	*hold = &self->hold;
+	return 0;
 }

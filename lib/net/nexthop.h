@@ -33,7 +33,8 @@ struct nexthops;
 
 struct nexthops_ops {
 	void (*resolve)(struct nexthops *nexthops, const struct address *destination,
-		uint32_t scope_id, const struct address *source, struct nexthop *nexthop);
+		uint32_t scope_id, const struct address *source, uint32_t mark,
+		struct nexthop *nexthop);
 	int (*process)(struct nexthops *nexthops);
 	size_t (*local)(const struct nexthops *nexthops, struct address addresses[], size_t max);
 	size_t (*networks)(const struct nexthops *nexthops, struct prefix networks[], size_t max);
@@ -45,19 +46,21 @@ struct nexthops {
 	const struct nexthops_ops *ops;
 	int fd; /* readable when nexthops_process() has something to do; -1 if never */
 	uint32_t ifindex; /* of the underlay's interface; 0 if there is none */
+	bool sockets; /* the kernel sends and receives; it knows the ways, and our addresses */
 };
 
 /*
  * nexthops_resolve answers for packets to `destination` (scope_id for link-local ones). `source`,
  * unless NULL or no longer ours, is the local address to be kept; otherwise the route's preferred
- * one is taken. If the neighbour is not known it is asked for, and a later nexthops_process() will
+ * one is taken. `mark` is that of the packets, where the kernel sends them; else it does not
+ * matter. If the neighbour is not known it is asked for, and a later nexthops_process() will
  * return 1. May enter the kernel and wait for its answer (tens of microseconds).
  */
 static inline void
 nexthops_resolve(struct nexthops *nexthops, const struct address *destination, uint32_t scope_id,
-	const struct address *source, struct nexthop *nexthop)
+	const struct address *source, uint32_t mark, struct nexthop *nexthop)
 {
-	nexthops->ops->resolve(nexthops, destination, scope_id, source, nexthop);
+	nexthops->ops->resolve(nexthops, destination, scope_id, source, mark, nexthop);
 }
 
 /*

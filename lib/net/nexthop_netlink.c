@@ -247,7 +247,7 @@ is_multicast_or_broadcast(const struct address *address)
 
 static void
 netlink_resolve(struct nexthops *nexthops, const struct address *destination, uint32_t scope_id,
-	const struct address *source, struct nexthop *nexthop)
+	const struct address *source, uint32_t mark, struct nexthop *nexthop)
 {
 	struct nexthops_netlink *self = of_nexthops(nexthops);
 	uint32_t out_ifindex = 0;

@@ -19,7 +19,7 @@ struct nexthops_static {
 
 static void
 static_resolve(struct nexthops *nexthops, const struct address *destination, uint32_t scope_id,
-	const struct address *source, struct nexthop *nexthop)
+	const struct address *source, uint32_t mark, struct nexthop *nexthop)
 {
 	const struct nexthops_static *self = (const struct nexthops_static *)nexthops;
 	const struct address *own =

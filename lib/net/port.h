@@ -31,6 +31,7 @@ struct port_ops {
 	/* Where there is somebody to wake or to be woken by; else NULL. */
 	bool (*doze)(struct port *port, uint16_t queue);
 	void (*kick)(struct port *port);
+	int (*descriptor)(const struct port *port, uint16_t queue);
 };
 
 /* A port; backends embed it as their first member. */
@@ -48,6 +49,8 @@ struct port {
 	/* Lanes, if `ethernet`: the MAC that is heard from the other end; PORT_NO_MAC: none yet. */
 	_Atomic uint64_t neighbour;
 	bool neighbour_given; /* by the settings: it is not learnt */
+	/* The port: adds; any: reads. Transmitted packets that what is behind it did not take. */
+	_Atomic uint64_t refused;
 };
 
 /* No MAC: those are numbers of 48 bits. */
@@ -89,6 +92,16 @@ static inline bool
 port_doze(struct port *port, uint16_t queue)
 {
 	return port->ops->doze != NULL && port->ops->doze(port, queue);
+}
+
+/*
+ * port_descriptor returns what a lane may sleep on until packets come in on the queue (poll(2),
+ * readable), or -1 where there is no such thing.
+ */
+static inline int
+port_descriptor(const struct port *port, uint16_t queue)
+{
+	return port->ops->descriptor != NULL ? port->ops->descriptor(port, queue) : -1;
 }
 
 /*

@@ -94,7 +94,7 @@ route_read(const struct nlmsghdr *message, void *context)
 
 int
 route_ask(struct netlink *netlink, const struct address *destination, uint32_t out_ifindex,
-	const struct address *source, struct route *route)
+	const struct address *source, uint32_t mark, struct route *route)
 {
 	union netlink_request request = {0};
 	struct rtmsg *header = netlink_begin(&request, RTM_GETROUTE, 0, sizeof(*header));
@@ -110,6 +110,8 @@ route_ask(struct netlink *netlink, const struct address *destination, uint32_t o
 	}
 	if (out_ifindex != 0)
 		mnl_attr_put_u32(&request.header, RTA_OIF, out_ifindex);
+	if (mark != 0)
+		mnl_attr_put_u32(&request.header, RTA_MARK, mark);
 
 	int result = netlink_ask(netlink, &request, route_read, route);
 	switch (result) {
@@ -145,7 +147,7 @@ routes_find(struct routes *routes, struct netlink *netlink, const struct address
 	if (known != NULL)
 		return (*known)->route;
 
-	if (route_ask(netlink, destination, out_ifindex, source, &answer.route) < 0) {
+	if (route_ask(netlink, destination, out_ifindex, source, 0, &answer.route) < 0) {
 		routes->failed = true;
 		return (struct route){.kind = ROUTE_NONE};
 	}
@@ -178,7 +180,7 @@ nexthop_interface_to(const struct address *destination, char iface[static 16])
 	int result = netlink_open(&netlink);
 	if (result < 0)
 		return result;
-	result = route_ask(&netlink, destination, 0, NULL, &route);
+	result = route_ask(&netlink, destination, 0, NULL, 0, &route);
 	netlink_close(&netlink);
 	if (result < 0)
 		return result;

@@ -17,7 +17,7 @@ enum route_kind {
 	ROUTE_LOCAL, /* to this host, or multicast or broadcast */
 };
 
-/* One answer. All but `kind` are valid if ROUTE_UNICAST only. */
+/* One answer. All but `kind` are valid if there is a route. */
 struct route {
 	enum route_kind kind;
 	uint32_t ifindex; /* by which it leaves */
@@ -28,11 +28,12 @@ struct route {
 
 /*
  * route_ask asks the kernel. `out_ifindex`, unless 0, is the only interface allowed (link-local
- * destinations); `source`, unless NULL, must be an address of this host. Returns 0, or a negative
- * errno if no answer was to be had (ROUTE_NONE is an answer).
+ * destinations); `source`, unless NULL, must be an address of this host; `mark` is that of the
+ * packets. Returns 0, or a negative errno if no answer was to be had (ROUTE_NONE is an answer).
  */
 int route_ask(struct netlink *netlink, const struct address *destination, uint32_t out_ifindex,
-	const struct address *source, struct route *route) __attribute__((warn_unused_result));
+	const struct address *source, uint32_t mark, struct route *route)
+	__attribute__((warn_unused_result));
 
 /* Answers by question. */
 struct routes {

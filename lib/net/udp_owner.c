@@ -7,6 +7,7 @@
 
 #include <ctype.h>
 #include <dirent.h>
+#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -99,4 +100,21 @@ udp_owner_find(uint16_t port, char text[static UDP_OWNER_TEXT_MAX])
 		break;
 	}
 	closedir(proc);
+}
+
+int
+udp_owner_refuse(uint16_t port, int error, const struct log *log)
+{
+	char owner[UDP_OWNER_TEXT_MAX];
+
+	if (error == -EADDRINUSE) {
+		udp_owner_find(port, owner);
+		log_error(log,
+			"UDP port %u is in use by %s: stop it, or give the tunnel another ListenPort",
+			port, owner);
+	} else {
+		log_error(log, "UDP port %u cannot be had: %s%s", port, strerror(-error),
+			error == -EACCES ? " (one below 1024 takes CAP_NET_BIND_SERVICE)" : "");
+	}
+	return error;
 }

@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include "base/log.h"
+
 #include <stdint.h>
 
 #define UDP_OWNER_TEXT_MAX 64
@@ -14,3 +16,9 @@
  * network namespace and writes "NAME (process PID)", or what else is known, into `text`.
  */
 void udp_owner_find(uint16_t port, char text[static UDP_OWNER_TEXT_MAX]);
+
+/*
+ * udp_owner_refuse says to `log` why UDP `port` cannot be had, which is `error`, a negative errno,
+ * and returns that.
+ */
+int udp_owner_refuse(uint16_t port, int error, const struct log *log);

@@ -18,6 +18,8 @@ struct directory {
 	uint16_t ports[DIRECTORY_TUNNELS_MAX]; /* of the tunnels, host byte order */
 	unsigned local_count;
 	struct address locals[DIRECTORY_LOCALS_MAX]; /* the underlay's own addresses */
+	/* The kernel has received: all that comes is for this host, and may come from it. */
+	bool sockets;
 	struct reclaim_item reclaim;
 };
 

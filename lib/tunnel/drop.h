@@ -35,6 +35,7 @@
 	X(OUT_GAVE_UP, "out_gave_up") /* waited for a session that never came */ \
 	X(OUT_SEAL, "out_seal") /* the AEAD failed */ \
 	X(OUT_TRANSMIT_FULL, "out_transmit_full") /* the underlay port takes no more */ \
+	X(OUT_REFUSED, "out_refused") /* the kernel, which sends for us, does not want to */ \
 	X(OUT_NO_BUFFER, "out_no_buffer") /* no buffer for a packet of our own */ \
 	X(HANDSHAKE_MAC, "handshake_mac") /* mac1 is not for our key */ \
 	X(HANDSHAKE_COOKIE, "handshake_cookie") /* under load: answered by a cookie, no more */ \

@@ -62,7 +62,7 @@ struct tunnel {
 
 	/* control, all that follows */
 	uint16_t listen_port; /* what lanes go by is in the directory */
-	uint32_t fwmark; /* shown, not used */
+	uint32_t fwmark; /* for the kernel's routing, where the kernel sends; else only shown */
 	uint32_t fixed_mtu; /* inner, from the configuration; 0: follows the underlay's */
 	struct noise_identity identity;
 	struct cookie_checker checker;

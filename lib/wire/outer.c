@@ -60,11 +60,11 @@ ipv4_checksum_good(const uint8_t *ip, size_t header_len)
 	return checksum_fold(sum) == UINT16_MAX;
 }
 
-/* Multicast, broadcast, zero and loopback cannot be the source of anything that is answered. */
+/* Multicast, broadcast and zero cannot be the source of anything that is answered. */
 static inline bool
 ipv4_source_usable(uint32_t source)
 {
-	return source != 0 && source != UINT32_MAX && source >> 28 != 0xe && source >> 24 != 127;
+	return source != 0 && source != UINT32_MAX && source >> 28 != 0xe;
 }
 
 static inline enum outer_verdict
@@ -140,8 +140,7 @@ skip_ipv6_extensions(const uint8_t *frame, uint8_t next, struct extent *extent)
 static inline bool
 ipv6_source_usable(const uint8_t source[16])
 {
-	/* With all zeroes before it, the last byte 0 or 1 is the zero or the loopback address. */
-	return source[0] != 0xff && (load_le64(source) != 0 || load_be64(source + 8) > 1);
+	return source[0] != 0xff && (load_le64(source) | load_le64(source + 8)) != 0;
 }
 
 static inline enum outer_verdict

@@ -24,8 +24,8 @@ enum outer_verdict {
 	OUTER_OTHER, /* well-formed as far as read, but not UDP over IP: for the exception path */
 	OUTER_FRAGMENT, /* a fragment of an IP packet, first or not, unless surely not of UDP */
 	OUTER_MALFORMED, /* lengths that contradict each other or the frame, a bad IPv4 checksum,
-	                    IPv6 UDP checksum zero, a multicast/broadcast/zero/loopback source,
-	                    source port 0 */
+	                    IPv6 UDP checksum zero, a multicast/broadcast/zero source, source port
+	                    0 */
 };
 
 /* What the headers of a received UDP packet say. */
@@ -48,6 +48,20 @@ struct outer {
  */
 enum outer_verdict outer_parse(const uint8_t *frame, size_t len, struct outer *outer)
 	__attribute__((warn_unused_result));
+
+/*
+ * outer_from_loopback tells whether the source is a loopback address, which nothing that comes from
+ * a wire has.
+ */
+static inline bool
+outer_from_loopback(const struct outer *outer)
+{
+	static const uint8_t loopback6[16] = {[15] = 1};
+	const struct address *source = &outer->source.address;
+
+	return source->family == ADDRESS_IPV4 ? source->bytes[0] == 127
+					      : memcmp(source->bytes, loopback6, 16) == 0;
+}
 
 /* A ready-made header for one peer; immutable once made. */
 struct outer_header {

@@ -249,7 +249,7 @@ resolve(struct nexthops *nexthops, bool six, bool with_source)
 	if (with_source)
 		(void)nexthops_local(nexthops, &source, 1);
 	nexthops_resolve(nexthops, &destination, six ? take_byte() : 0,
-		source.family != ADDRESS_NONE ? &source : NULL, &nexthop);
+		source.family != ADDRESS_NONE ? &source : NULL, 0, &nexthop);
 	demand(nexthop.state <= NEXTHOP_LOCAL, "a state that is none");
 	if (nexthop.state == NEXTHOP_READY || nexthop.state == NEXTHOP_RESOLVING)
 		demand(nexthop.source.family == destination.family, "a source of another family");

@@ -24,7 +24,7 @@ struct moody {
 
 static void
 moody_resolve(struct nexthops *nexthops, const struct address *destination, uint32_t scope_id,
-	const struct address *source, struct nexthop *nexthop)
+	const struct address *source, uint32_t mark, struct nexthop *nexthop)
 {
 	struct moody *self = (struct moody *)nexthops;
 

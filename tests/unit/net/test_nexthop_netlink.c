@@ -48,7 +48,7 @@ resolve_from(const char *destination, const char *source)
 	struct nexthop nexthop;
 	const struct address to = lab_address(destination);
 	const struct address from = source != NULL ? lab_address(source) : (struct address){0};
-	nexthops_resolve(nexthops, &to, 0, source != NULL ? &from : NULL, &nexthop);
+	nexthops_resolve(nexthops, &to, 0, source != NULL ? &from : NULL, 0, &nexthop);
 	return nexthop;
 }
 
@@ -180,11 +180,11 @@ link_local_destination_is_of_the_underlay(void **state)
 	struct nexthop nexthop;
 	const struct address to = lab_address("fe80::77");
 	lab_run("ip neigh add fe80::77 dev u0 lladdr 02:00:00:00:00:77 nud permanent");
-	nexthops_resolve(nexthops, &to, nexthops->ifindex, NULL, &nexthop);
+	nexthops_resolve(nexthops, &to, nexthops->ifindex, NULL, 0, &nexthop);
 	assert_int_equal(nexthop.state, NEXTHOP_READY);
 	assert_mac(&nexthop, 0x77);
 	assert_int_equal(resolve("fe80::77").state, NEXTHOP_READY);
-	nexthops_resolve(nexthops, &to, if_nametoindex("e0"), NULL, &nexthop);
+	nexthops_resolve(nexthops, &to, if_nametoindex("e0"), NULL, 0, &nexthop);
 	assert_int_equal(nexthop.state, NEXTHOP_ELSEWHERE);
 	assert_string_equal(nexthop.elsewhere, "e0");
 }

@@ -28,13 +28,13 @@ answers_with_what_it_was_given(void **state)
 	struct nexthops *nexthops =
 		nexthops_static_create(own_mac, next_mac, &source4, &source6, 1400);
 	assert_non_null(nexthops);
-	nexthops_resolve(nexthops, &to4, 0, NULL, &nexthop);
+	nexthops_resolve(nexthops, &to4, 0, NULL, 0, &nexthop);
 	assert_int_equal(nexthop.state, NEXTHOP_READY);
 	assert_true(address_equal(&nexthop.source, &source4));
 	assert_memory_equal(nexthop.source_mac, own_mac, 6);
 	assert_memory_equal(nexthop.destination_mac, next_mac, 6);
 	assert_int_equal(nexthop.mtu, 1400);
-	nexthops_resolve(nexthops, &to6, 0, &source6, &nexthop);
+	nexthops_resolve(nexthops, &to6, 0, &source6, 0, &nexthop);
 	assert_int_equal(nexthop.state, NEXTHOP_READY);
 	assert_true(address_equal(&nexthop.source, &source6));
 
@@ -65,7 +65,7 @@ has_no_route_for_a_family_without_address(void **state)
 	struct nexthops *nexthops =
 		nexthops_static_create(own_mac, next_mac, &source4, &none, 1500);
 	assert_non_null(nexthops);
-	nexthops_resolve(nexthops, &to6, 0, NULL, &nexthop);
+	nexthops_resolve(nexthops, &to6, 0, NULL, 0, &nexthop);
 	assert_int_equal(nexthop.state, NEXTHOP_NO_ROUTE);
 	assert_int_equal(nexthops_local(nexthops, local, 2), 1);
 	nexthops_destroy(nexthops);

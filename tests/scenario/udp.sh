@@ -1,0 +1,90 @@
+#!/bin/bash
+# The underlay udp, plain sockets of the kernel's: both families, full-size packets, TCP and UDP both
+# ways, a peer that moves, a listen port that changes, a way with a smaller MTU, a peer on loopback,
+# and all of it without privileges.
+# Arguments: PEER
+#
+#   a (gateway) ──── lan ──── b (peer): 192.0.2.2:4567, 192.0.2.102:5999, [2001:db8::2]:5999
+#   u (gateway of a user who may do nothing outside of namespaces of its own)
+. "$(dirname "$0")/lib.sh"
+peer=$1
+
+knows() {
+	instance_wg "$1" show endpoints | grep -qF "$2"
+}
+
+move() {
+	instance_run b ip addr del 192.0.2.2/24 dev eth0
+	instance_run b ip addr add 192.0.2.102/24 dev eth0
+	instance_wg b set listen-port 5999
+}
+
+# Nothing of a's is on its interface: no filter, no packet socket.
+a_uses_sockets() {
+	instance_run a ss -Hlun 'sport = :4567' | tee "$work/sockets"
+	[ "$(wc -l <"$work/sockets")" = 2 ] && [ -z "$(instance_run a ss -Hl0)" ]
+}
+
+a_status() {
+	instance_run a "$guardlane" status --json "$(device a)" | jq -e "$1"
+}
+
+drops_nothing_of() {
+	a_status ".drops.$1 // 0 | . == 0"
+}
+
+source_is() {
+	instance_wg b show endpoints | grep -qF "$1:4567"
+}
+
+mtu_is() {
+	[ "$(instance_run a cat "/sys/class/net/$(device a)/mtu")" = "$1" ]
+}
+
+cluster a b
+instance_start b "$peer"
+instance_start a "$gateway" --underlay udp
+fact "a reaches b" reaches a b
+fact "its sockets are the kernel's, one in each family" a_uses_sockets
+fact "a full-size packet passes whole, a to b" pings a b 4 -M do -s 1392
+fact "a full-size packet passes whole, b to a" pings b a 4 -M do -s 1392
+fact "iperf3 TCP a to b" iperf "TCP a to b" a b
+fact "iperf3 TCP b to a" iperf "TCP b to a" b a
+fact "iperf3 UDP a to b" iperf "UDP a to b" a b -u -b 50M -l 1200
+fact "iperf3 UDP b to a" iperf "UDP b to a" b a -u -b 50M -l 1200
+info_rates
+
+# Answers leave from the address that was addressed, though the kernel would choose another.
+instance_run a ip addr add 192.0.2.201/24 dev eth0
+instance_wg b set peer "${public_key[a]}" endpoint 192.0.2.201:4567
+fact "b reaches a at a second address" reaches b a
+fact "a answers from there" source_is 192.0.2.201
+
+move
+fact "b reaches a from its new place" reaches b a
+fact "a knows b there" knows a 192.0.2.102:5999
+instance_wg b set peer "${public_key[a]}" endpoint "[$(outside a 6)]:4567"
+fact "b reaches a over IPv6" reaches b a
+fact "a knows b at its IPv6 address" knows a "[2001:db8::2]:5999"
+fact "a full-size packet passes whole over IPv6" pings a b 4 -M do -s 1392
+fact "iperf3 TCP a to b over IPv6" iperf "TCP a to b, IPv6" a b
+fact "iperf3 TCP b to a over IPv6" iperf "TCP b to a, IPv6" b a
+info_rates
+
+instance_wg a set listen-port 4999
+fact "a's listen port changes, and b hears of it" within 10 knows b ":4999"
+fact "b reaches a at its new port" reaches b a
+instance_wg a set listen-port 0
+fact "a's port may be any" reaches a b
+instance_wg a set listen-port 4567
+fact "and the first one again" within 10 knows b ":4567"
+
+# The kernel learns of a smaller MTU, by a route or by ICMP: the device follows.
+instance_run a ip -6 route replace 2001:db8::2/128 dev eth0 mtu 1400
+fact "the MTU follows that of the way" within 5 mtu_is 1320
+fact "a packet of that size passes" pings a b 4 -M do -s 1292
+instance_run a ip -6 route del 2001:db8::2/128 dev eth0
+fact "and rises again" within 5 mtu_is 1420
+
+fact "nothing was refused by the kernel" drops_nothing_of out_refused
+fact "a ends" instance_stop a
