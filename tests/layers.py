@@ -24,7 +24,7 @@ LAYERS = {
     "config": "base crypto/blake2s.h crypto/x25519.h",
     "net": "base wire",
     "tunnel": "base wire proto table config/key.h net/port.h",
-    "datapath": "base wire crypto/aead.h net/port.h tunnel",
+    "datapath": "base wire crypto/aead.h net/port.h table/known_sources.h tunnel",
     "control": "base wire proto table config net tunnel",
     "gateway": "base crypto config net tunnel datapath control guardlane.h",
 }

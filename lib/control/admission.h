@@ -8,16 +8,23 @@
  * with one the source's rate decides. What is left waits in the tunnel's queue, whose depth is the
  * load. So a flood from addresses that are not the sender's own fills no queue and costs no
  * Diffie-Hellman, and a known peer that answers a cookie finds the queue as good as empty.
+ *
+ * Whatever strangers may exhaust they have a share of: a ring, a part of each round, of the cookie
+ * replies, of the sources whose rate is counted, and of the queue. Known sources have another one.
  */
 #pragma once
 
 #include "control/control.h"
 
-/* Messages that one call takes from the lanes, so that what is in the queues gets its turn. */
-#define ADMISSION_MESSAGES_MAX 1024
+/* Messages that one call takes from one of the lanes' rings, so that all else gets its turn. */
+#define ADMISSION_SHARE_MAX 512
+
+/* Cookie replies to strangers, and to known sources: this many a second, and this many at once. */
+#define ADMISSION_COOKIES_PER_SECOND 500000
+#define ADMISSION_COOKIES_BURST 1024
 
 /*
- * admission_take takes messages from the lanes, up to ADMISSION_MESSAGES_MAX, and gives back their
- * buffers. Cookie replies to us are dealt with on the spot. Returns how many it took.
+ * admission_take takes messages from the lanes, up to ADMISSION_SHARE_MAX of each ring, and gives
+ * back their buffers. Cookie replies to us are dealt with on the spot. Returns how many it took.
  */
 unsigned admission_take(struct control *control);

@@ -54,9 +54,14 @@ control_init(struct control *control, const struct control_settings *settings)
 	pthread_mutex_init(&control->lock, NULL);
 	pthread_mutex_init(&control->reconfiguring, NULL);
 	departures_init(&control->departures, control->rings, control->reclaim);
-	control->limiter = source_limiter_create();
-	if (control->limiter == NULL)
+	control->known = known_sources_create();
+	if (control->known == NULL)
 		return -errno;
+	for (unsigned line = 0; line < HANDSHAKE_LINE_COUNT; line++) {
+		control->limiters[line] = source_limiter_create();
+		if (control->limiters[line] == NULL)
+			return -errno;
+	}
 	return control_publish_directory(control, NULL);
 }
 
@@ -69,7 +74,9 @@ control_fini(struct control *control)
 	control->tunnel_count = 0;
 	free(atomic_exchange(&control->directory, NULL));
 	due_fini(&control->due);
-	source_limiter_destroy(control->limiter);
+	for (unsigned line = 0; line < HANDSHAKE_LINE_COUNT; line++)
+		source_limiter_destroy(control->limiters[line]);
+	known_sources_destroy(control->known);
 	pthread_mutex_destroy(&control->lock);
 	pthread_mutex_destroy(&control->reconfiguring);
 }

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "control/due.h"
 #include "net/nexthop.h"
+#include "table/known_sources.h"
 #include "table/source_limiter.h"
 #include "tunnel/departures.h"
 #include "tunnel/directory.h"
@@ -21,6 +22,12 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+
+/* A bucket of cookie replies that may be made, as time: each takes some, and it fills up. */
+struct cookie_budget {
+	uint64_t filled_ns; /* boot clock: when `tokens_ns` was right; 0: never */
+	uint64_t tokens_ns;
+};
 
 struct control {
 	/* Held over a whole reconfiguration, and taken before `lock`; see reconfigure.h. */
@@ -41,9 +48,13 @@ struct control {
 	struct tunnel *tunnels[DIRECTORY_TUNNELS_MAX];
 	unsigned tunnel_count;
 	struct due due; /* peers, by when their timers must be looked at */
-	struct source_limiter *limiter; /* of handshakes while under load; over all tunnels */
+	/* While under load, over all tunnels; for strangers, and for known sources. */
+	struct source_limiter *limiters[HANDSHAKE_LINE_COUNT]; /* of handshakes */
+	struct cookie_budget cookies[HANDSHAKE_LINE_COUNT]; /* of cookie replies */
+	struct known_sources *known; /* where peers are; lanes: read */
+	unsigned turn; /* the tunnel whose messages come first in the next round */
 	struct departures departures; /* peers that were removed */
-	uint32_t handshakes_most; /* entries that ever waited in these two rings */
+	uint32_t handshakes_most; /* entries that ever waited in these rings */
 	uint32_t raised_most;
 	/* Under the lock: written; lanes: read. */
 	_Atomic(struct directory *) directory;

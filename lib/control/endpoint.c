@@ -98,6 +98,7 @@ endpoint_refresh(struct control *control, struct peer *peer)
 	}
 	signs_next_hop(peer, &nexthop, encap.obstacle, clock_boot_ns(control->clock));
 	if (!encap_same(old, &encap)) {
+		known_sources_note(control->known, &encap.remote.address);
 		report_change(control, peer, old, &encap, &nexthop);
 		if (peer_set_encap(peer, &encap) != 0)
 			log_error(control->log, "no memory for the way to a peer");

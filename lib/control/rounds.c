@@ -24,11 +24,15 @@
 /* How often the lock is left to others in a row, while there is work. */
 #define YIELDS_MAX 64
 
-/* A round's share of messages, one of each tunnel in turn, so that none waits for another's. */
+/*
+ * A round's share of messages, one of each tunnel in turn, so that none waits for another's; and
+ * the next round begins with another tunnel.
+ */
 static unsigned
 take_messages(struct control *control)
 {
 	const uint64_t now_ns = clock_boot_ns(control->clock);
+	const unsigned turn = control->turn++;
 	struct handshake_message message;
 	unsigned count = 0;
 	unsigned before;
@@ -36,7 +40,8 @@ take_messages(struct control *control)
 	do {
 		before = count;
 		for (unsigned i = 0; i < control->tunnel_count; i++) {
-			struct tunnel *tunnel = control->tunnels[i];
+			struct tunnel *tunnel =
+				control->tunnels[(turn + i) % control->tunnel_count];
 			const bool loaded = handshake_queue_under_load(tunnel->handshakes, now_ns);
 
 			if (count >= (loaded ? ROUNDS_LOADED_MAX : ROUNDS_MESSAGES_MAX) ||
@@ -185,7 +190,7 @@ rounds_run(struct control *control, const _Atomic bool *stop)
 		control_unlock(control);
 		if (work > 0)
 			let_others_in(control);
-		else if (!rte_ring_empty(rings->handshakes) || !rte_ring_empty(rings->raised) ||
+		else if (rings_handshake_count(rings) > 0 || !rte_ring_empty(rings->raised) ||
 			atomic_load_explicit(stop, memory_order_relaxed))
 			bell_sleep_end(&rings->bell);
 		else

@@ -47,14 +47,21 @@ transmit_to_peer(
 		peer->control_drops[reason]++;
 }
 
+unsigned
+transmit_back_room(const struct control *control)
+{
+	const unsigned free = rte_mempool_avail_count(control->pool);
+	const unsigned kept = control->pool->size / 2;
+
+	return free > kept ? free - kept : 0;
+}
+
 void
 transmit_back(struct control *control, const uint8_t *frame, const struct outer *outer,
 	const void *message, size_t len)
 {
 	struct outer_header header;
 
-	if (rte_mempool_avail_count(control->pool) < control->pool->size / 2)
-		return;
 	/* An Ethernet frame begins with the destination's address, and then the source's. */
 	outer_header_make(
 		&header, frame + ETHERNET_MAC_LEN, frame, &outer->destination, &outer->source);

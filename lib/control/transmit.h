@@ -17,10 +17,15 @@ void transmit_to_peer(
 	struct control *control, struct peer *peer, const void *message, size_t len, uint8_t tos);
 
 /*
+ * transmit_back_room returns how many answers to strangers may be sent now: until half of the
+ * buffers for our own frames are in use, so that they never keep our own handshakes back.
+ */
+unsigned transmit_back_room(const struct control *control);
+
+/*
  * transmit_back sends `len` bytes to where `frame`, whose headers *outer are, came from: from the
  * address that it was sent to, by the neighbour that it came through, traffic class 0. No peer and
- * no next hop is asked. Only while at least half of the buffers for our own frames are free, so
- * that answers to strangers never keep our own handshakes back; beyond that nothing is sent.
+ * no next hop is asked. Only as often as transmit_back_room says.
  */
 void transmit_back(struct control *control, const uint8_t *frame, const struct outer *outer,
 	const void *message, size_t len);

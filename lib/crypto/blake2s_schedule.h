@@ -9,8 +9,8 @@
 
 #define BLAKE2S_BLOCK_LEN 64
 #define BLAKE2S_ROUNDS 10
-/* For keys of 32 bytes and macs of 16: their lengths, fanout and depth 1. */
-#define BLAKE2S_MAC_PARAMETERS (0x01010000 ^ BLAKE2S_LEN << 8 ^ BLAKE2S_MAC_LEN)
+/* For macs of 16 bytes: fanout and depth 1; the length of the key goes into the second byte. */
+#define BLAKE2S_MAC_PARAMETERS (0x01010000 ^ BLAKE2S_MAC_LEN)
 
 /* RFC 7693, 2.6 and 2.7. */
 static const uint32_t blake2s_initial[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,

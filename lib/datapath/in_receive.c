@@ -9,6 +9,8 @@
 
 #include <rte_prefetch.h>
 
+#include <string.h>
+
 #define PREFETCH_AHEAD 4
 
 /* What becomes of a frame. */
@@ -103,19 +105,45 @@ judge_segmented(const struct lane *lane)
 	return lane->others != NULL ? FRAME_OTHER : FRAME_DROP;
 }
 
-static void
-hand_over(struct lane *lane, struct rte_mbuf *mbufs[], unsigned count)
-{
-	unsigned taken;
+/* Handshake messages of one burst, by the ring that they are for. */
+struct hand_over {
+	unsigned counts[RINGS_SHARE_COUNT];
+	struct rte_mbuf *mbufs[RINGS_SHARE_COUNT][LANE_BURST];
+};
 
-	if (count == 0)
-		return;
-	taken = rte_ring_enqueue_burst(
-		lane->settings.rings->handshakes, (void **)mbufs, count, NULL);
-	lane->wake_control = true;
-	for (unsigned i = taken; i < count; i++) {
-		lane_count_drop(lane, NULL, DROP_IN_HANDSHAKE_FULL);
-		rte_pktmbuf_free(mbufs[i]);
+/*
+ * What it costs is the same whoever sends: two looks, and a hash. A cookie reply has its tag where
+ * others have mac2.
+ */
+static void
+sort_handshake(struct lane *lane, struct hand_over *over, struct rte_mbuf *mbuf,
+	const struct packet *packet, uint64_t now_ns)
+{
+	unsigned share = RINGS_STRANGERS;
+
+	if (message_has_mac2(packet->data, packet->len))
+		share |= RINGS_MAC2;
+	if (known_sources_allow(lane->settings.known, &packet->outer.source.address, now_ns))
+		share |= RINGS_KNOWN;
+	over->mbufs[share][over->counts[share]++] = mbuf;
+}
+
+static void
+hand_over(struct lane *lane, struct hand_over *over)
+{
+	for (unsigned share = 0; share < RINGS_SHARE_COUNT; share++) {
+		const unsigned count = over->counts[share];
+		unsigned taken;
+
+		if (count == 0)
+			continue;
+		taken = rte_ring_enqueue_burst(lane->settings.rings->handshakes[share],
+			(void **)over->mbufs[share], count, NULL);
+		lane->wake_control = true;
+		for (unsigned i = taken; i < count; i++) {
+			lane_count_drop(lane, NULL, DROP_IN_HANDSHAKE_FULL);
+			rte_pktmbuf_free(over->mbufs[share][i]);
+		}
 	}
 }
 
@@ -123,11 +151,11 @@ void
 in_receive(struct lane *lane, struct batch *batch)
 {
 	struct rte_mbuf *mbufs[LANE_BURST];
-	struct rte_mbuf *handshakes[LANE_BURST];
-	unsigned handshake_count = 0;
+	struct hand_over over;
 	unsigned count;
 
 	batch_begin(batch, clock_boot_ns(lane->settings.clock));
+	memset(over.counts, 0, sizeof(over.counts));
 	count = port_receive(
 		lane->settings.underlay, (uint16_t)lane->settings.id, mbufs, lane->burst);
 	for (unsigned i = 0; i < count && i < PREFETCH_AHEAD; i++)
@@ -146,7 +174,7 @@ in_receive(struct lane *lane, struct batch *batch)
 			batch_add(batch, mbuf);
 			continue;
 		case FRAME_HANDSHAKE:
-			handshakes[handshake_count++] = mbuf;
+			sort_handshake(lane, &over, mbuf, packet, batch->now_ns);
 			continue;
 		case FRAME_OTHER:
 			lane->rx_other++;
@@ -162,5 +190,5 @@ in_receive(struct lane *lane, struct batch *batch)
 	}
 	lane->rx_frames += count;
 	lane->rx_bursts += count > 0;
-	hand_over(lane, handshakes, handshake_count);
+	hand_over(lane, &over);
 }

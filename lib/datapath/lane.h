@@ -9,6 +9,7 @@
 #include "crypto/aead.h"
 #include "datapath/batch.h"
 #include "net/port.h"
+#include "table/known_sources.h"
 #include "tunnel/directory.h"
 #include "tunnel/drop.h"
 #include "tunnel/reclaim.h"
@@ -36,6 +37,7 @@ struct lane_settings {
 	bool busy; /* never sleep, and never enter the kernel to wake others */
 	struct port *underlay;
 	struct rings *rings;
+	struct known_sources *known; /* where peers are */
 	struct reclaim *reclaim;
 	_Atomic(struct directory *) *directory;
 	struct rte_mempool *pool; /* for packets of our own */

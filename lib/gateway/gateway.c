@@ -57,6 +57,7 @@ make_lane(struct gateway *gateway, unsigned id)
 			.busy = settings->busy,
 			.underlay = settings->underlay,
 			.rings = &gateway->rings,
+			.known = gateway->control.known,
 			.reclaim = &gateway->reclaim,
 			.directory = &gateway->control.directory,
 			.pool = settings->pool,

@@ -406,7 +406,11 @@ fill(struct owned_status *owned, struct gateway *gateway, const struct snapshot 
 	snprintf(
 		status->underlay, sizeof(status->underlay), "%s", gateway->settings.underlay->name);
 	status->underlay_mtu = gateway->settings.underlay->mtu;
-	status->handshakes = ring_of(gateway->rings.handshakes, &gateway->control.handshakes_most);
+	status->handshakes = (struct gl_status_ring){
+		.waiting = rings_handshake_count(&gateway->rings),
+		.most = __atomic_load_n(&gateway->control.handshakes_most, __ATOMIC_RELAXED),
+		.room = RINGS_HANDSHAKE_DEPTH,
+	};
 	status->raised = ring_of(gateway->rings.raised, &gateway->control.raised_most);
 	for (unsigned i = 0; i < lane_count; i++)
 		fill_lane(owned, gateway, i, &lanes[i]);

@@ -10,15 +10,13 @@
 #include "base/random.h"
 #include "base/secret.h"
 #include "crypto/blake2s.h"
-#include "crypto/mac1_batch.h"
+#include "crypto/blake2s_batch.h"
 #include "crypto/x25519.h"
 
 #include <errno.h>
 #include <string.h>
 
 _Static_assert(MESSAGE_MAC_LEN == BLAKE2S_MAC_LEN, "macs are short BLAKE2s macs");
-_Static_assert(MAC1_MESSAGE_LEN == sizeof(struct message_initiation) - sizeof(struct message_macs),
-	"what mac1_batch() covers");
 _Static_assert(MESSAGE_COOKIE_LEN == BLAKE2S_MAC_LEN, "and so are cookies");
 _Static_assert(MESSAGE_COOKIE_NONCE_LEN == XAEAD_NONCE_LEN, "cookie nonce");
 
@@ -42,17 +40,48 @@ derive_keys(uint8_t mac1_key[32], uint8_t cookie_key[32], const uint8_t public_k
 	blake2s_hash2(cookie_key, "cookie--", 8, public_key, MESSAGE_KEY_LEN);
 }
 
-/* The cookie of a source: a mac of its address and port in network order, under the secret. */
-static void
-cookie_of(
-	uint8_t cookie[MESSAGE_COOKIE_LEN], const uint8_t secret[32], const struct endpoint *source)
-{
-	uint8_t bytes[sizeof(source->address.bytes) + sizeof(source->port)];
-	const size_t len = address_len(&source->address);
+/* What a source's cookie is a mac of: its address and port in network order. */
+#define SOURCE_LEN_MAX (sizeof(struct address) + sizeof(uint16_t))
 
-	memcpy(bytes, source->address.bytes, len);
-	store_be16(bytes + len, source->port);
-	blake2s_mac(cookie, secret, 32, bytes, len + sizeof(source->port));
+/* Those of a mask, packed: entry k is about message number[k]. */
+struct chosen {
+	unsigned count;
+	uint8_t number[COOKIE_BATCH_MAX];
+	uint8_t cookies[COOKIE_BATCH_MAX][MESSAGE_COOKIE_LEN];
+};
+
+/* Sources of one family are macs of one length: IPv4's first, then IPv6's. */
+static void
+cookies_of(struct chosen *chosen, const struct cookie_checker *checker,
+	const struct cookie_messages *batch, uint64_t of)
+{
+	static const uint8_t families[] = {ADDRESS_IPV4, ADDRESS_IPV6};
+	uint8_t bytes[COOKIE_BATCH_MAX][SOURCE_LEN_MAX];
+	const uint8_t *rows[COOKIE_BATCH_MAX];
+	const uint8_t *secrets[COOKIE_BATCH_MAX];
+
+	chosen->count = 0;
+	for (unsigned f = 0; f < sizeof(families); f++) {
+		const unsigned first = chosen->count;
+		size_t len = 0;
+
+		for (uint64_t rest = of; rest != 0; rest &= rest - 1) {
+			const unsigned i = (unsigned)__builtin_ctzll(rest);
+			const struct endpoint *source = batch->sources[i];
+			const unsigned k = chosen->count;
+
+			if (source->address.family != families[f])
+				continue;
+			len = address_len(&source->address);
+			memcpy(bytes[k], source->address.bytes, len);
+			store_be16(bytes[k] + len, source->port);
+			rows[k] = bytes[k];
+			secrets[k] = checker->secret;
+			chosen->number[chosen->count++] = (uint8_t)i;
+		}
+		blake2s_batch(&chosen->cookies[first], &secrets[first], sizeof(checker->secret),
+			&rows[first], len + sizeof(uint16_t), chosen->count - first);
+	}
 }
 
 static bool
@@ -92,72 +121,108 @@ cookie_add_macs(struct cookie_jar *jar, uint8_t *message, size_t len, uint64_t n
 }
 
 uint64_t
-cookie_mac1_valid(const struct cookie_checker *checker, const uint8_t *const messages[], size_t len,
-	unsigned count)
+cookie_mac1_valid(const struct cookie_checker *checker, const struct cookie_messages *batch)
 {
 	uint8_t macs[COOKIE_BATCH_MAX][MESSAGE_MAC_LEN];
+	const uint8_t *keys[COOKIE_BATCH_MAX];
 	uint64_t valid = 0;
 
-	/* Floods are of initiations: a response is as cheap to make, but buys no Diffie-Hellman. */
-	if (len == sizeof(struct message_initiation))
-		mac1_batch(macs, checker->mac1_key, messages, count);
-	for (unsigned i = 0; i < count; i++) {
-		if (len != sizeof(struct message_initiation))
-			blake2s_mac(macs[i], checker->mac1_key, sizeof(checker->mac1_key),
-				messages[i], mac1_offset(len));
-		if (secret_equal(macs[i], messages[i] + mac1_offset(len), MESSAGE_MAC_LEN))
+	for (unsigned i = 0; i < batch->count; i++)
+		keys[i] = checker->mac1_key;
+	blake2s_batch(macs, keys, sizeof(checker->mac1_key), batch->messages,
+		mac1_offset(batch->len), batch->count);
+	for (unsigned i = 0; i < batch->count; i++)
+		if (secret_equal(
+			    macs[i], batch->messages[i] + mac1_offset(batch->len), MESSAGE_MAC_LEN))
 			valid |= UINT64_C(1) << i;
-	}
 	return valid;
 }
 
-bool
-cookie_mac2_valid(const struct cookie_checker *checker, const uint8_t *message, size_t len,
-	const struct endpoint *source, uint64_t now_ns)
+/* Those of the mask that have something where mac2 is. */
+static uint64_t
+with_mac2(const struct cookie_messages *batch, uint64_t of)
 {
-	uint8_t mac[MESSAGE_MAC_LEN];
-	uint8_t cookie[MESSAGE_COOKIE_LEN];
-	bool valid;
+	uint64_t with = 0;
 
+	for (uint64_t rest = of; rest != 0; rest &= rest - 1) {
+		const unsigned i = (unsigned)__builtin_ctzll(rest);
+
+		if (message_has_mac2(batch->messages[i], batch->len))
+			with |= UINT64_C(1) << i;
+	}
+	return with;
+}
+
+uint64_t
+cookie_mac2_valid(const struct cookie_checker *checker, const struct cookie_messages *batch,
+	uint64_t of, uint64_t now_ns)
+{
+	uint8_t macs[COOKIE_BATCH_MAX][MESSAGE_MAC_LEN];
+	const uint8_t *messages[COOKIE_BATCH_MAX];
+	const uint8_t *keys[COOKIE_BATCH_MAX];
+	struct chosen chosen;
+	uint64_t valid = 0;
+
+	of = with_mac2(batch, of);
 	/* Without a current secret no cookie is ours. */
-	if (!secret_current(checker, now_ns))
-		return false;
-	cookie_of(cookie, checker->secret, source);
-	blake2s_mac(mac, cookie, sizeof(cookie), message, mac2_offset(len));
-	valid = secret_equal(mac, message + mac2_offset(len), sizeof(mac));
-	secret_wipe(cookie, sizeof(cookie));
-	secret_wipe(mac, sizeof(mac));
+	if (of == 0 || !secret_current(checker, now_ns))
+		return 0;
+	cookies_of(&chosen, checker, batch, of);
+	for (unsigned k = 0; k < chosen.count; k++) {
+		messages[k] = batch->messages[chosen.number[k]];
+		keys[k] = chosen.cookies[k];
+	}
+	blake2s_batch(
+		macs, keys, MESSAGE_COOKIE_LEN, messages, mac2_offset(batch->len), chosen.count);
+	for (unsigned k = 0; k < chosen.count; k++)
+		if (secret_equal(macs[k], messages[k] + mac2_offset(batch->len), MESSAGE_MAC_LEN))
+			valid |= UINT64_C(1) << chosen.number[k];
+	secret_wipe(&chosen, sizeof(chosen));
+	secret_wipe(macs, sizeof(macs));
 	return valid;
+}
+
+/* A secret for cookies, if the last one is too old. */
+static int
+renew_secret(struct cookie_checker *checker, uint64_t now_ns)
+{
+	int status;
+
+	if (secret_current(checker, now_ns))
+		return 0;
+	status = random_fill(checker->secret, sizeof(checker->secret));
+	checker->secret_ns = status == 0 ? now_ns : 0;
+	return status;
 }
 
 int
-cookie_reply_make(struct cookie_checker *checker, const uint8_t *message, size_t len,
-	const struct endpoint *source, uint64_t now_ns, struct message_cookie_reply *reply)
+cookie_replies_make(struct cookie_checker *checker, const struct cookie_messages *batch,
+	uint64_t of, uint64_t now_ns, struct message_cookie_reply replies[])
 {
-	uint8_t fresh[sizeof(checker->secret) + MESSAGE_COOKIE_NONCE_LEN];
-	uint8_t cookie[MESSAGE_COOKIE_LEN];
-	int status;
+	uint8_t nonces[COOKIE_BATCH_MAX][MESSAGE_COOKIE_NONCE_LEN];
+	struct chosen chosen;
+	int status = renew_secret(checker, now_ns);
 
-	memset(reply, 0, sizeof(*reply));
-	/* The nonce, and behind it a secret, for when there is need of one. */
-	status = random_fill(
-		fresh, secret_current(checker, now_ns) ? MESSAGE_COOKIE_NONCE_LEN : sizeof(fresh));
-	if (status < 0)
+	/* One call for all nonces: it costs as much as two replies. */
+	if (status == 0)
+		status = random_fill(
+			nonces, (size_t)__builtin_popcountll(of) * MESSAGE_COOKIE_NONCE_LEN);
+	if (status != 0)
 		return status;
-	if (!secret_current(checker, now_ns)) {
-		memcpy(checker->secret, fresh + MESSAGE_COOKIE_NONCE_LEN, sizeof(checker->secret));
-		checker->secret_ns = now_ns;
-	}
+	cookies_of(&chosen, checker, batch, of);
+	for (unsigned k = 0; k < chosen.count; k++) {
+		const uint8_t *message = batch->messages[chosen.number[k]];
+		struct message_cookie_reply *reply = &replies[chosen.number[k]];
 
-	store_le32(reply->type_le32, MESSAGE_COOKIE_REPLY);
-	/* The sender index stands at the same place in initiation and response. */
-	memcpy(reply->receiver_index_le32, message + 4, sizeof(reply->receiver_index_le32));
-	memcpy(reply->nonce, fresh, MESSAGE_COOKIE_NONCE_LEN);
-	cookie_of(cookie, checker->secret, source);
-	xaead_seal(reply->sealed_cookie, checker->cookie_key, reply->nonce, cookie, sizeof(cookie),
-		message + mac1_offset(len), MESSAGE_MAC_LEN);
-	secret_wipe(cookie, sizeof(cookie));
-	secret_wipe(fresh, sizeof(fresh));
+		store_le32(reply->type_le32, MESSAGE_COOKIE_REPLY);
+		/* The sender index stands at the same place in initiation and response. */
+		memcpy(reply->receiver_index_le32, message + 4, sizeof(reply->receiver_index_le32));
+		memcpy(reply->nonce, nonces[k], sizeof(reply->nonce));
+		xaead_seal(reply->sealed_cookie, checker->cookie_key, reply->nonce,
+			chosen.cookies[k], MESSAGE_COOKIE_LEN, message + mac1_offset(batch->len),
+			MESSAGE_MAC_LEN);
+	}
+	secret_wipe(&chosen, sizeof(chosen));
 	return 0;
 }
 

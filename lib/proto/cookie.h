@@ -10,6 +10,7 @@
 #include "wire/message.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* The receiver's side: keys derived from our own public key, and the rotating secret. */
@@ -30,7 +31,7 @@ struct cookie_jar {
 	bool have_last_mac1; /* a mac1 was sent that no cookie reply has used yet */
 };
 
-/* How many messages cookie_mac1_valid() takes at most. */
+/* How many messages the functions for many of them take at most: as many as a mask has bits. */
 #define COOKIE_BATCH_MAX 64
 
 void cookie_checker_init(struct cookie_checker *checker, const uint8_t own_public_key[32]);
@@ -44,26 +45,47 @@ void cookie_jar_init(struct cookie_jar *jar, const uint8_t peer_public_key[32]);
 void cookie_add_macs(struct cookie_jar *jar, uint8_t *message, size_t len, uint64_t now_ns);
 
 /*
- * cookie_mac1_valid verifies mac1 of `count` (up to COOKIE_BATCH_MAX) initiations or responses, all
- * of `len` bytes, in constant time. Returns a mask: bit i is set if that of messages[i] is right.
+ * Messages to a checker: up to COOKIE_BATCH_MAX initiations, or as many responses, all of `len`
+ * bytes. Bit i of a mask is about messages[i], which came from *sources[i].
  */
-uint64_t cookie_mac1_valid(const struct cookie_checker *checker, const uint8_t *const messages[],
-	size_t len, unsigned count) __attribute__((warn_unused_result));
+struct cookie_messages {
+	size_t len;
+	unsigned count;
+	const uint8_t *messages[COOKIE_BATCH_MAX];
+	const struct endpoint *sources[COOKIE_BATCH_MAX];
+};
+
+/* cookie_one makes a batch of one. */
+static inline struct cookie_messages
+cookie_one(const void *message, size_t len, const struct endpoint *source)
+{
+	return (struct cookie_messages){
+		.len = len, .count = 1, .messages = {message}, .sources = {source}};
+}
 
 /*
- * cookie_mac2_valid tells, in constant time, whether mac2 of the message of `len` bytes shows a
- * cookie that `source` was given. mac1 is not looked at.
+ * cookie_mac1_valid verifies mac1 of the messages, in constant time. Returns the mask of those that
+ * are right; no sources are looked at.
  */
-bool cookie_mac2_valid(const struct cookie_checker *checker, const uint8_t *message, size_t len,
-	const struct endpoint *source, uint64_t now_ns) __attribute__((warn_unused_result));
+uint64_t cookie_mac1_valid(const struct cookie_checker *checker,
+	const struct cookie_messages *batch) __attribute__((warn_unused_result));
 
 /*
- * cookie_reply_make answers the message of `len` bytes from `source` with a cookie; draws a new
- * secret when the old one is COOKIE_SECRET_AGE_NS old. Returns 0 or the random generator's
- * negative errno.
+ * cookie_mac2_valid verifies, in constant time, mac2 of the messages in the mask `of`: whether they
+ * show the cookie that their source was given. A mac2 of zeros, which says that there is no cookie,
+ * costs nothing. Returns the mask of those that do; mac1 is not looked at.
  */
-int cookie_reply_make(struct cookie_checker *checker, const uint8_t *message, size_t len,
-	const struct endpoint *source, uint64_t now_ns, struct message_cookie_reply *reply)
+uint64_t cookie_mac2_valid(const struct cookie_checker *checker,
+	const struct cookie_messages *batch, uint64_t of, uint64_t now_ns)
+	__attribute__((warn_unused_result));
+
+/*
+ * cookie_replies_make answers the messages in the mask `of` with a cookie each: replies[i] belongs
+ * to messages[i]. Draws a new secret when the old one is COOKIE_SECRET_AGE_NS old. Returns 0 or the
+ * random generator's negative errno.
+ */
+int cookie_replies_make(struct cookie_checker *checker, const struct cookie_messages *batch,
+	uint64_t of, uint64_t now_ns, struct message_cookie_reply replies[])
 	__attribute__((warn_unused_result));
 
 /*

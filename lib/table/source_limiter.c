@@ -6,8 +6,7 @@
 #include "table/source_limiter.h"
 
 #include "base/random.h"
-
-#include <sodium.h>
+#include "table/source_key.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -22,12 +21,6 @@
 /* No source: sources are numbered from 1. */
 #define NONE 0
 
-/* What a source is told by: the family, and 4 bytes or the /64's 8. */
-struct source_key {
-	uint8_t family;
-	uint8_t bytes[8];
-};
-
 struct source {
 	struct source_key key;
 	uint64_t filled_ns; /* when `tokens_ns` was right: its last use */
@@ -37,7 +30,7 @@ struct source {
 };
 
 struct source_limiter {
-	uint8_t hash_key[crypto_shorthash_KEYBYTES];
+	uint8_t hash_key[SOURCE_KEY_SECRET_LEN];
 	uint32_t oldest, newest;
 	uint32_t free;
 	uint32_t unused; /* from here on none was ever used: their memory is untouched */
@@ -46,25 +39,10 @@ struct source_limiter {
 	struct source sources[SOURCE_LIMITER_SOURCES_MAX + 1];
 };
 
-static struct source_key
-key_of(const struct address *source)
-{
-	struct source_key key = {.family = (uint8_t)source->family};
-
-	memcpy(key.bytes, source->bytes, source->family == ADDRESS_IPV4 ? 4 : sizeof(key.bytes));
-	return key;
-}
-
 static uint32_t *
 chain_of(struct source_limiter *limiter, const struct source_key *key)
 {
-	uint64_t hash;
-
-	_Static_assert(sizeof(*key) == 9, "no padding is hashed");
-	_Static_assert(crypto_shorthash_BYTES == sizeof(hash), "SipHash has 64 bits");
-	crypto_shorthash((unsigned char *)&hash, (const unsigned char *)key, sizeof(*key),
-		limiter->hash_key);
-	return &limiter->chains[hash % CHAINS];
+	return &limiter->chains[source_key_hash(key, limiter->hash_key) % CHAINS];
 }
 
 static void
@@ -132,7 +110,7 @@ take_number(struct source_limiter *limiter)
 static uint32_t
 find(struct source_limiter *limiter, const struct address *address, uint64_t now_ns)
 {
-	const struct source_key key = key_of(address);
+	const struct source_key key = source_key_of(address);
 	uint32_t *chain = chain_of(limiter, &key);
 	uint32_t number = *chain;
 

@@ -39,6 +39,7 @@
 	X(OUT_NO_BUFFER, "out_no_buffer") /* no buffer for a packet of our own */ \
 	X(HANDSHAKE_MAC, "handshake_mac") /* mac1 is not for our key */ \
 	X(HANDSHAKE_COOKIE, "handshake_cookie") /* under load: answered by a cookie, no more */ \
+	X(HANDSHAKE_NO_COOKIE, "handshake_no_cookie") /* under load: and too many to answer all */ \
 	X(HANDSHAKE_LIMITED, "handshake_limited") /* under load: too many from this address */ \
 	X(HANDSHAKE_QUEUE_FULL, "handshake_queue_full") /* too many wait for the tunnel */ \
 	X(HANDSHAKE_UNKNOWN_PEER, "handshake_unknown_peer") /* static key is no peer's */ \

@@ -1,5 +1,5 @@
 /*
- * The ring of handshake messages.
+ * The rings of handshake messages.
  * On the packet's way: beside it.
  * Threads: control, under its lock.
  */
@@ -21,12 +21,16 @@ handshake_queue_destroy(struct handshake_queue *queue)
 }
 
 bool
-handshake_queue_put(
-	struct handshake_queue *queue, const struct handshake_message *message, uint64_t now_ns)
+handshake_queue_put(struct handshake_queue *queue, enum handshake_line line,
+	const struct handshake_message *message, uint64_t now_ns)
 {
-	if (queue->count == HANDSHAKE_QUEUE_DEPTH)
+	const unsigned first = queue->lines[line].first;
+	const unsigned count = queue->lines[line].count;
+
+	if (count == HANDSHAKE_QUEUE_LINE)
 		return false;
-	queue->messages[(queue->first + queue->count) % HANDSHAKE_QUEUE_DEPTH] = *message;
+	queue->lines[line].messages[(first + count) % HANDSHAKE_QUEUE_LINE] = *message;
+	queue->lines[line].count++;
 	queue->count++;
 	if (queue->count >= HANDSHAKE_QUEUE_LOADED)
 		queue->loaded_until_ns = now_ns + HANDSHAKE_QUEUE_HOLD_NS;
@@ -36,10 +40,16 @@ handshake_queue_put(
 bool
 handshake_queue_take(struct handshake_queue *queue, struct handshake_message *message)
 {
+	unsigned line = queue->turn;
+
 	if (queue->count == 0)
 		return false;
-	*message = queue->messages[queue->first];
-	queue->first = (queue->first + 1) % HANDSHAKE_QUEUE_DEPTH;
+	while (queue->lines[line].count == 0)
+		line = (line + 1) % HANDSHAKE_LINE_COUNT;
+	*message = queue->lines[line].messages[queue->lines[line].first];
+	queue->lines[line].first = (queue->lines[line].first + 1) % HANDSHAKE_QUEUE_LINE;
+	queue->lines[line].count--;
 	queue->count--;
+	queue->turn = (line + 1) % HANDSHAKE_LINE_COUNT;
 	return true;
 }

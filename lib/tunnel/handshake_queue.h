@@ -14,8 +14,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Messages of one tunnel that may wait; as many as make it loaded, and for how long it stays so. */
+/*
+ * Messages of one tunnel that may wait, half of them from where a peer is known to be; as many as
+ * make it loaded, and for how long it stays so.
+ */
 #define HANDSHAKE_QUEUE_DEPTH 4096
+#define HANDSHAKE_QUEUE_LINE (HANDSHAKE_QUEUE_DEPTH / 2)
 #define HANDSHAKE_QUEUE_LOADED (HANDSHAKE_QUEUE_DEPTH / 8)
 #define HANDSHAKE_QUEUE_HOLD_NS NS_IN_S
 
@@ -27,11 +31,18 @@ struct handshake_message {
 	uint8_t bytes[sizeof(struct message_initiation)]; /* the longer of the two */
 };
 
+/* Those of strangers, and those of known sources (table/known_sources.h). */
+enum handshake_line { HANDSHAKE_STRANGERS, HANDSHAKE_KNOWN, HANDSHAKE_LINE_COUNT };
+
 struct handshake_queue {
 	uint64_t loaded_until_ns; /* boot clock; 0: never was */
-	unsigned first; /* the oldest's place in `messages` */
-	unsigned count;
-	struct handshake_message messages[HANDSHAKE_QUEUE_DEPTH];
+	unsigned count; /* in all lines */
+	unsigned turn; /* the line that is asked first the next time */
+	struct {
+		unsigned first; /* the oldest's place in `messages` */
+		unsigned count;
+		struct handshake_message messages[HANDSHAKE_QUEUE_LINE];
+	} lines[HANDSHAKE_LINE_COUNT];
 };
 
 /* handshake_queue_create makes an empty queue; NULL without memory. */
@@ -40,11 +51,18 @@ struct handshake_queue *handshake_queue_create(void);
 /* handshake_queue_destroy frees it with what waits. NULL is ignored. */
 void handshake_queue_destroy(struct handshake_queue *queue);
 
-/* handshake_queue_put copies *message to the end. Returns false, with nothing changed, if full. */
-bool handshake_queue_put(struct handshake_queue *queue, const struct handshake_message *message,
-	uint64_t now_ns) __attribute__((warn_unused_result));
+/*
+ * handshake_queue_put copies *message to the end of the line. Returns false, with nothing changed,
+ * if that is full.
+ */
+bool handshake_queue_put(struct handshake_queue *queue, enum handshake_line line,
+	const struct handshake_message *message, uint64_t now_ns)
+	__attribute__((warn_unused_result));
 
-/* handshake_queue_take copies the oldest out into *message; returns false if there is none. */
+/*
+ * handshake_queue_take copies the oldest of a line out into *message, of each line in turn; returns
+ * false if there is none in any.
+ */
 bool handshake_queue_take(struct handshake_queue *queue, struct handshake_message *message)
 	__attribute__((warn_unused_result));
 

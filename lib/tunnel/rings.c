@@ -49,9 +49,14 @@ rings_init(struct rings *rings, const char *name, unsigned lane_count, unsigned 
 		rings->lanes[i].bell.fd = -1;
 	rings->lane_count = lane_count;
 	rings->peers_max = peers_max;
-	rings->handshakes = ring_make(name, "handshake", 0, RINGS_HANDSHAKE_DEPTH, from_lanes);
+	for (unsigned share = 0; share < RINGS_SHARE_COUNT; share++) {
+		rings->handshakes[share] =
+			ring_make(name, "handshake", share, RINGS_SHARE_DEPTH, from_lanes);
+		if (rings->handshakes[share] == NULL)
+			goto no_memory;
+	}
 	rings->raised = ring_make(name, "raised", 0, peers_max, from_lanes);
-	if (rings->handshakes == NULL || rings->raised == NULL)
+	if (rings->raised == NULL)
 		goto no_memory;
 	error = bell_init(&rings->bell);
 	if (error != 0)
@@ -87,7 +92,8 @@ rings_fini(struct rings *rings)
 		bell_fini(&rings->lanes[i].bell);
 	}
 	free(rings->lanes);
-	ring_free_mbufs(rings->handshakes);
+	for (unsigned share = 0; share < RINGS_SHARE_COUNT; share++)
+		ring_free_mbufs(rings->handshakes[share]);
 	rte_ring_free(rings->raised);
 	bell_fini(&rings->bell);
 	*rings = (struct rings){.bell.fd = -1};

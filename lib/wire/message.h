@@ -5,8 +5,10 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* All integers little-endian. The first word is the type and three reserved zero bytes. */
 enum message_type {
@@ -75,6 +77,19 @@ _Static_assert(sizeof(struct message_data) == MESSAGE_DATA_HEADER_LEN, "data hea
  * right (initiation 148, response 92, cookie reply 64) or, for data, at least 32.
  */
 enum message_type message_classify(const uint8_t *payload, size_t len);
+
+/*
+ * message_has_mac2 tells whether the initiation or response of `len` bytes shows a cookie, of
+ * whatever worth: a sender without one leaves zeros. Nothing secret is compared.
+ */
+static inline bool
+message_has_mac2(const uint8_t *message, size_t len)
+{
+	uint64_t words[2];
+
+	memcpy(words, message + len - sizeof(words), sizeof(words));
+	return (words[0] | words[1]) != 0;
+}
 
 /*
  * message_pad_len returns how many zero bytes are appended to an inner packet of `len` bytes: up

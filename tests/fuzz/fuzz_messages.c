@@ -317,15 +317,16 @@ send_cookie_reply(struct fuzz *fuzz)
 	const struct wire_frame *frame = last_frame(fuzz, MESSAGE_INITIATION);
 	struct message_cookie_reply reply;
 	struct cookie_checker checker = {.secret_ns = 0};
+	struct cookie_messages refused;
 
 	if (how & 0x10)
 		frame = last_frame(fuzz, MESSAGE_RESPONSE);
 	if (frame == NULL)
 		return;
 	cookie_checker_init(&checker, puppet->identity.public_key);
-	demand(cookie_reply_make(&checker, frame->bytes + frame->outer.payload_offset,
-		       frame->message_len, &frame->outer.source, pair_now_ns(fuzz->pair),
-		       &reply) == 0,
+	refused = cookie_one(frame->bytes + frame->outer.payload_offset, frame->message_len,
+		&frame->outer.source);
+	demand(cookie_replies_make(&checker, &refused, 1, pair_now_ns(fuzz->pair), &reply) == 0,
 		"no cookie");
 	spoil(fuzz, &reply, sizeof(reply), how);
 	send_message(fuzz, &reply, sizeof(reply));

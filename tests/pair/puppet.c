@@ -102,10 +102,12 @@ void
 puppet_cookie_reply(const struct puppet *puppet, struct cookie_checker *checker,
 	const struct wire_frame *frame, struct message_cookie_reply *reply)
 {
+	const struct cookie_messages refused =
+		cookie_one(frame->bytes + frame->outer.payload_offset, frame->message_len,
+			&frame->outer.source);
+
 	assert_int_equal(
-		cookie_reply_make(checker, frame->bytes + frame->outer.payload_offset,
-			frame->message_len, &frame->outer.source, pair_now_ns(puppet->pair), reply),
-		0);
+		cookie_replies_make(checker, &refused, 1, pair_now_ns(puppet->pair), reply), 0);
 }
 
 static void

@@ -60,17 +60,26 @@ enum verdict {
 static enum verdict
 check_message(const struct sides *sides, const uint8_t *message, size_t len, uint64_t now_ns)
 {
-	if (cookie_mac1_valid(&sides->checker, &message, len, 1) == 0)
+	const struct cookie_messages one = cookie_one(message, len, &sides->source);
+
+	if (cookie_mac1_valid(&sides->checker, &one) == 0)
 		return MAC1_WRONG;
-	return cookie_mac2_valid(&sides->checker, message, len, &sides->source, now_ns)
-		? MAC2_VALID
-		: MAC1_VALID;
+	return cookie_mac2_valid(&sides->checker, &one, 1, now_ns) != 0 ? MAC2_VALID : MAC1_VALID;
 }
 
 static enum verdict
 check(const struct sides *sides, uint64_t now_ns)
 {
 	return check_message(sides, sides->message, INITIATION_LEN, now_ns);
+}
+
+static int
+reply_make(struct sides *sides, const void *message, size_t len, uint64_t now_ns,
+	struct message_cookie_reply *reply)
+{
+	const struct cookie_messages one = cookie_one(message, len, &sides->source);
+
+	return cookie_replies_make(&sides->checker, &one, 1, now_ns, reply);
 }
 
 /* A message of the peer, its reply of ours, which the peer takes. */
@@ -80,9 +89,7 @@ exchange_cookie(struct sides *sides, uint64_t now_ns)
 	struct message_cookie_reply reply;
 
 	cookie_add_macs(&sides->jar, sides->message, INITIATION_LEN, now_ns);
-	assert_int_equal(cookie_reply_make(&sides->checker, sides->message, INITIATION_LEN,
-				 &sides->source, now_ns, &reply),
-		0);
+	assert_int_equal(reply_make(sides, sides->message, INITIATION_LEN, now_ns, &reply), 0);
 	assert_int_equal(cookie_reply_accept(&sides->jar, &reply, now_ns), 0);
 }
 
@@ -153,9 +160,8 @@ ck_1_reply(void **context)
 
 		sides.source = endpoint_of(sources[i]);
 		assert_int_equal(check(&sides, START), MAC1_VALID);
-		assert_int_equal(cookie_reply_make(&sides.checker, sides.message, INITIATION_LEN,
-					 &sides.source, START, &reply),
-			0);
+		assert_int_equal(
+			reply_make(&sides, sides.message, INITIATION_LEN, START, &reply), 0);
 		assert_int_equal(load_le32(reply.type_le32), MESSAGE_COOKIE_REPLY);
 		assert_int_equal(load_le32(reply.receiver_index_le32), VECTOR_INITIATOR_INDEX);
 		vector_bytes(cookie, sizeof(cookie), cookies[i]);
@@ -174,8 +180,8 @@ ck_1_nonces_differ(void **context)
 	uint8_t secret[32];
 
 	for (unsigned i = 0; i < 2; i++) {
-		assert_int_equal(cookie_reply_make(&sides.checker, sides.message, INITIATION_LEN,
-					 &sides.source, START + i, &replies[i]),
+		assert_int_equal(
+			reply_make(&sides, sides.message, INITIATION_LEN, START + i, &replies[i]),
 			0);
 		if (i == 0)
 			memcpy(secret, sides.checker.secret, sizeof(secret));
@@ -228,9 +234,7 @@ ck_4_secret_is_rotated(void **context)
 	cookie_add_macs(&sides.jar, sides.message, INITIATION_LEN, old_ns - 1);
 	assert_int_equal(check(&sides, old_ns - 1), MAC2_VALID);
 	assert_int_equal(check(&sides, old_ns), MAC1_VALID);
-	assert_int_equal(cookie_reply_make(&sides.checker, sides.message, INITIATION_LEN,
-				 &sides.source, old_ns, &reply),
-		0);
+	assert_int_equal(reply_make(&sides, sides.message, INITIATION_LEN, old_ns, &reply), 0);
 	assert_int_equal(sides.checker.secret_ns, old_ns);
 	assert_int_equal(check(&sides, old_ns), MAC1_VALID);
 	assert_int_equal(cookie_reply_accept(&sides.jar, &reply, old_ns), 0);
@@ -248,9 +252,7 @@ ck_5_ck_6_cookie_serves_both_kinds(void **context)
 
 	cookie_add_macs(&sides.jar, response, RESPONSE_LEN, START);
 	assert_int_equal(check_message(&sides, response, RESPONSE_LEN, START), MAC1_VALID);
-	assert_int_equal(cookie_reply_make(&sides.checker, response, RESPONSE_LEN, &sides.source,
-				 START, &reply),
-		0);
+	assert_int_equal(reply_make(&sides, response, RESPONSE_LEN, START, &reply), 0);
 	assert_int_equal(cookie_reply_accept(&sides.jar, &reply, START), 0);
 	cookie_add_macs(&sides.jar, response, RESPONSE_LEN, START);
 	assert_int_equal(check_message(&sides, response, RESPONSE_LEN, START), MAC2_VALID);
@@ -267,9 +269,7 @@ ck_7_replies_not_wanted(void **context)
 	struct cookie_jar before;
 
 	/* Before anything was sent. */
-	assert_int_equal(cookie_reply_make(&sides.checker, sides.message, INITIATION_LEN,
-				 &sides.source, START, &reply),
-		0);
+	assert_int_equal(reply_make(&sides, sides.message, INITIATION_LEN, START, &reply), 0);
 	before = sides.jar;
 	assert_int_equal(cookie_reply_accept(&sides.jar, &reply, START), -EINVAL);
 	assert_memory_equal(&sides.jar, &before, sizeof(before));
@@ -281,9 +281,7 @@ ck_7_replies_not_wanted(void **context)
 	assert_int_equal(cookie_reply_accept(&sides.jar, &reply, START), -EBADMSG);
 
 	/* Any bit of the nonce or the sealed cookie wrong. */
-	assert_int_equal(cookie_reply_make(&sides.checker, sides.message, INITIATION_LEN,
-				 &sides.source, START, &reply),
-		0);
+	assert_int_equal(reply_make(&sides, sides.message, INITIATION_LEN, START, &reply), 0);
 	for (size_t bit = 64; bit < 8 * sizeof(reply); bit++) {
 		later = reply;
 		((uint8_t *)&later)[bit / 8] ^= (uint8_t)(1 << bit % 8);
@@ -353,25 +351,70 @@ mac1_of_a_batch(void **context)
 	static const size_t lens[] = {INITIATION_LEN, RESPONSE_LEN};
 	struct sides sides = sides_make();
 	uint8_t messages[COOKIE_BATCH_MAX][INITIATION_LEN];
-	const uint8_t *pointers[COOKIE_BATCH_MAX];
 
 	for (unsigned kind = 0; kind < 2; kind++) {
 		for (unsigned count = 0; count <= COOKIE_BATCH_MAX; count++) {
+			struct cookie_messages batch = {.len = lens[kind], .count = count};
 			uint64_t valid = 0;
 
 			for (unsigned i = 0; i < count; i++) {
 				memset(messages[i], (int)i, sizeof(messages[i]));
-				pointers[i] = messages[i];
+				batch.messages[i] = messages[i];
 				cookie_add_macs(&sides.jar, messages[i], lens[kind], START);
 				if ((i + count) % 3 == 0)
 					messages[i][i % lens[kind] % 100] ^= 1;
 				else
 					valid |= UINT64_C(1) << i;
 			}
-			assert_int_equal(
-				cookie_mac1_valid(&sides.checker, pointers, lens[kind], count),
-				valid);
+			assert_int_equal(cookie_mac1_valid(&sides.checker, &batch), valid);
 		}
+	}
+}
+
+/*
+ * A full batch of senders, IPv4 and IPv6 in any order, of whom each second is answered: each takes
+ * its own reply, and its next mac2 is right for its own address only.
+ */
+static void
+cookies_of_a_batch(void **context)
+{
+	static const size_t lens[] = {INITIATION_LEN, RESPONSE_LEN};
+	const uint64_t answered = UINT64_C(0xaaaaaaaaaaaaaaaa);
+	struct sides sides = sides_make();
+	struct message_cookie_reply replies[COOKIE_BATCH_MAX];
+	uint8_t messages[COOKIE_BATCH_MAX][INITIATION_LEN];
+	struct endpoint sources[COOKIE_BATCH_MAX];
+	struct cookie_jar jars[COOKIE_BATCH_MAX];
+
+	for (unsigned kind = 0; kind < 2; kind++) {
+		struct cookie_messages batch = {.len = lens[kind], .count = COOKIE_BATCH_MAX};
+
+		for (unsigned i = 0; i < COOKIE_BATCH_MAX; i++) {
+			sources[i] =
+				endpoint_of(i % 3 == 0 ? "[2001:db8::1]:51820" : "192.0.2.1:51820");
+			sources[i].port = (uint16_t)(1000 + i);
+			jars[i] = sides.jar;
+			memset(messages[i], (int)i, sizeof(messages[i]));
+			cookie_add_macs(&jars[i], messages[i], lens[kind], START);
+			batch.messages[i] = messages[i];
+			batch.sources[i] = &sources[i];
+		}
+		assert_int_equal(
+			cookie_replies_make(&sides.checker, &batch, answered, START, replies), 0);
+		assert_int_equal(cookie_mac2_valid(&sides.checker, &batch, UINT64_MAX, START), 0);
+		for (unsigned i = 0; i < COOKIE_BATCH_MAX; i++) {
+			if (answered >> i & 1)
+				assert_int_equal(
+					cookie_reply_accept(&jars[i], &replies[i], START), 0);
+			cookie_add_macs(&jars[i], messages[i], lens[kind], START);
+		}
+		assert_int_equal(
+			cookie_mac2_valid(&sides.checker, &batch, UINT64_MAX, START), answered);
+		/* Only those that are asked for. */
+		assert_int_equal(cookie_mac2_valid(&sides.checker, &batch, 0xff, START), 0xaa);
+		sources[1].port++;
+		messages[3][0] ^= 1;
+		assert_int_equal(cookie_mac2_valid(&sides.checker, &batch, 0xff, START), 0xa0);
 	}
 }
 
@@ -398,6 +441,7 @@ main(void)
 		cmocka_unit_test(no_secret_no_cookie),
 		cmocka_unit_test(hs_9_bad_mac1),
 		cmocka_unit_test(mac1_of_a_batch),
+		cmocka_unit_test(cookies_of_a_batch),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, NULL);

@@ -14,13 +14,13 @@
 #define START (1000 * NS_IN_S)
 
 static bool
-put(struct handshake_queue *queue, unsigned number, uint64_t now_ns)
+put(struct handshake_queue *queue, enum handshake_line line, unsigned number, uint64_t now_ns)
 {
 	struct handshake_message message = {.len = (uint16_t)number};
 
 	memset(message.bytes, (int)number, sizeof(message.bytes));
 	message.source.port = (uint16_t)number;
-	return handshake_queue_put(queue, &message, now_ns);
+	return handshake_queue_put(queue, line, &message, now_ns);
 }
 
 static void
@@ -45,16 +45,41 @@ in_order_and_bounded(void **state)
 	for (unsigned round = 0; round < 3; round++) {
 		/* Begins elsewhere in the ring each time. */
 		for (unsigned i = 0; i < 1000; i++) {
-			assert_true(put(queue, i, START));
+			assert_true(put(queue, HANDSHAKE_STRANGERS, i, START));
 			take(queue, i);
 		}
-		for (unsigned i = 0; i < HANDSHAKE_QUEUE_DEPTH; i++)
-			assert_true(put(queue, i, START));
-		assert_false(put(queue, 9999, START));
-		for (unsigned i = 0; i < HANDSHAKE_QUEUE_DEPTH; i++)
+		for (unsigned i = 0; i < HANDSHAKE_QUEUE_LINE; i++)
+			assert_true(put(queue, HANDSHAKE_STRANGERS, i, START));
+		assert_false(put(queue, HANDSHAKE_STRANGERS, 9999, START));
+		for (unsigned i = 0; i < HANDSHAKE_QUEUE_LINE; i++)
 			take(queue, i);
 		assert_false(handshake_queue_take(queue, &message));
 	}
+	handshake_queue_destroy(queue);
+}
+
+/* Strangers that fill their line leave the other one alone, and it does not wait for theirs. */
+static void
+lines_take_turns(void **state)
+{
+	struct handshake_queue *queue = handshake_queue_create();
+	struct handshake_message message;
+
+	assert_non_null(queue);
+	for (unsigned i = 0; i < HANDSHAKE_QUEUE_LINE; i++)
+		assert_true(put(queue, HANDSHAKE_STRANGERS, i, START));
+	assert_false(put(queue, HANDSHAKE_STRANGERS, 9999, START));
+	for (unsigned i = 0; i < 3; i++)
+		assert_true(put(queue, HANDSHAKE_KNOWN, 5000 + i, START));
+	assert_int_equal(queue->count, HANDSHAKE_QUEUE_LINE + 3);
+	for (unsigned i = 0; i < 3; i++) {
+		take(queue, i);
+		take(queue, 5000 + i);
+	}
+	for (unsigned i = 3; i < HANDSHAKE_QUEUE_LINE; i++)
+		take(queue, i);
+	assert_false(handshake_queue_take(queue, &message));
+	assert_int_equal(queue->count, 0);
 	handshake_queue_destroy(queue);
 }
 
@@ -67,9 +92,9 @@ ck_9_load_has_a_hold(void **state)
 
 	assert_non_null(queue);
 	for (unsigned i = 1; i < HANDSHAKE_QUEUE_LOADED; i++)
-		assert_true(put(queue, i, START));
+		assert_true(put(queue, HANDSHAKE_STRANGERS, i, START));
 	assert_false(handshake_queue_under_load(queue, START));
-	assert_true(put(queue, HANDSHAKE_QUEUE_LOADED, START));
+	assert_true(put(queue, HANDSHAKE_KNOWN, HANDSHAKE_QUEUE_LOADED, START));
 	assert_true(handshake_queue_under_load(queue, START));
 	/* As long as it is so deep it is loaded, whatever the time. */
 	assert_true(handshake_queue_under_load(queue, START + 10 * NS_IN_S));
@@ -84,6 +109,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(in_order_and_bounded),
+		cmocka_unit_test(lines_take_turns),
 		cmocka_unit_test(ck_9_load_has_a_hold),
 	};
 

@@ -21,10 +21,14 @@ rings_have_the_depth_they_say(void **state)
 	int thing = 0;
 
 	assert_int_equal(rings_init(&rings, "depth", 2, PEERS), 0);
-	for (unsigned i = 0; i < RINGS_HANDSHAKE_DEPTH; i++)
-		assert_int_equal(rte_ring_enqueue(rings.handshakes, &thing), 0);
-	assert_true(rte_ring_enqueue(rings.handshakes, &thing) < 0);
-	rte_ring_reset(rings.handshakes);
+	for (unsigned share = 0; share < RINGS_SHARE_COUNT; share++) {
+		for (unsigned i = 0; i < RINGS_SHARE_DEPTH; i++)
+			assert_int_equal(rte_ring_enqueue(rings.handshakes[share], &thing), 0);
+		assert_true(rte_ring_enqueue(rings.handshakes[share], &thing) < 0);
+	}
+	assert_int_equal(rings_handshake_count(&rings), RINGS_HANDSHAKE_DEPTH);
+	for (unsigned share = 0; share < RINGS_SHARE_COUNT; share++)
+		rte_ring_reset(rings.handshakes[share]);
 	for (unsigned lane = 0; lane < 2; lane++)
 		assert_int_equal(rte_ring_free_count(rings.lanes[lane].ready), RINGS_READY_DEPTH);
 	assert_true(rte_ring_free_count(rings.raised) >= PEERS);
@@ -71,7 +75,9 @@ buffers_that_wait_are_freed(void **state)
 	assert_non_null(pool);
 	assert_int_equal(rings_init(&rings, "wait", 1, PEERS), 0);
 	for (unsigned i = 0; i < 5; i++) {
-		assert_int_equal(rte_ring_enqueue(rings.handshakes, rte_pktmbuf_alloc(pool)), 0);
+		assert_int_equal(rte_ring_enqueue(rings.handshakes[i % RINGS_SHARE_COUNT],
+					 rte_pktmbuf_alloc(pool)),
+			0);
 		assert_int_equal(
 			rte_ring_enqueue(rings.lanes[0].ready, rte_pktmbuf_alloc(pool)), 0);
 	}

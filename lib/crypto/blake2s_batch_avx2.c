@@ -1,9 +1,9 @@
 /*
- * mac1 of 8 initiations at once: BLAKE2s with a message in each 32-bit lane of AVX2.
+ * 8 short macs at once: BLAKE2s with a message in each 32-bit lane of AVX2.
  * On the packet's way: handshakes only.
  * Threads: any; no state.
  */
-#include "crypto/mac1_batch_lanes.h"
+#include "crypto/blake2s_batch_lanes.h"
 
 #include "crypto/blake2s_schedule.h"
 
@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-#define LANES MAC1_AVX2_LANES
+#define LANES BLAKE2S_AVX2_LANES
 #define vector __m256i
 
 static inline __m256i
@@ -106,11 +106,10 @@ load(__m256i block[16], const uint8_t *const rows[LANES], unsigned len)
 	transpose_8(block + 8, row[1]);
 }
 
-#include "crypto/mac1_batch_template.h"
+#include "crypto/blake2s_batch_template.h"
 
 void
-mac1_batch_avx2(uint8_t macs[][BLAKE2S_MAC_LEN], const uint8_t key[BLAKE2S_LEN],
-	const uint8_t *const messages[], unsigned count)
+blake2s_batch_avx2(uint8_t macs[][BLAKE2S_MAC_LEN], const struct blake2s_batch_job *job)
 {
-	batch_mac(macs, key, messages, count);
+	batch_mac(macs, job);
 }

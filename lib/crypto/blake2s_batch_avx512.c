@@ -1,16 +1,16 @@
 /*
- * mac1 of 16 initiations at once: BLAKE2s with a message in each 32-bit lane of AVX-512.
+ * 16 short macs at once: BLAKE2s with a message in each 32-bit lane of AVX-512.
  * On the packet's way: handshakes only.
  * Threads: any; no state.
  */
-#include "crypto/mac1_batch_lanes.h"
+#include "crypto/blake2s_batch_lanes.h"
 
 #include "crypto/blake2s_schedule.h"
 #include "crypto/transpose_avx512.h"
 
 #include <immintrin.h>
 
-#define LANES MAC1_AVX512_LANES
+#define LANES BLAKE2S_AVX512_LANES
 #define vector __m512i
 
 static inline __m512i
@@ -51,11 +51,10 @@ load(__m512i block[16], const uint8_t *const rows[LANES], unsigned len)
 	transpose_16(block, row);
 }
 
-#include "crypto/mac1_batch_template.h"
+#include "crypto/blake2s_batch_template.h"
 
 void
-mac1_batch_avx512(uint8_t macs[][BLAKE2S_MAC_LEN], const uint8_t key[BLAKE2S_LEN],
-	const uint8_t *const messages[], unsigned count)
+blake2s_batch_avx512(uint8_t macs[][BLAKE2S_MAC_LEN], const struct blake2s_batch_job *job)
 {
-	batch_mac(macs, key, messages, count);
+	batch_mac(macs, job);
 }

@@ -1,5 +1,5 @@
 /*
- * mac1 of many initiations at once: BLAKE2s (RFC 7693) with a message in each 32-bit lane.
+ * Many short macs at once: BLAKE2s (RFC 7693) with a message in each 32-bit lane.
  * On the packet's way: handshakes only. Included by each file that has lanes of its own.
  * Threads: any; no state.
  *
@@ -10,11 +10,10 @@
 #include "base/bytes.h"
 
 #include "crypto/blake2s_schedule.h"
-#include "crypto/mac1_batch_lanes.h"
+#include "crypto/blake2s_batch_lanes.h"
 
+#include <stdbool.h>
 #include <string.h>
-
-#define LAST_LEN (MAC1_MESSAGE_LEN - BLAKE2S_BLOCK_LEN)
 
 /* RFC 7693, 3.1. */
 static inline __attribute__((always_inline)) void
@@ -61,50 +60,75 @@ compress(vector state[8], const vector block[16], uint32_t total, uint32_t last)
 		state[i] = xor3(state[i], v[i], v[8 + i]);
 }
 
-/* The macs of up to as many messages as there are lanes; `keyed` is the state with the key in. */
+/* The state of BLAKE2s with a key in it, `job->keys[from]` and on. */
 static void
-lanes_mac(uint8_t macs[][BLAKE2S_MAC_LEN], const vector keyed[8], const uint8_t *const messages[],
-	unsigned count)
+lanes_key(vector state[8], const struct blake2s_batch_job *job, unsigned from)
 {
+	const uint8_t *rows[LANES];
+	vector block[16];
+
+	/* Lanes without a message have the first one's. */
+	for (unsigned i = 0; i < LANES; i++)
+		rows[i] = job->keys[from + i < job->count ? from + i : from];
+	for (unsigned i = 0; i < 8; i++)
+		state[i] = all(blake2s_initial[i]);
+	state[0] = xor2(state[0], all(BLAKE2S_MAC_PARAMETERS ^ (uint32_t)job->key_len << 8));
+	load(block, rows, (unsigned)job->key_len);
+	compress(state, block, BLAKE2S_BLOCK_LEN, 0);
+}
+
+/* The macs of messages `from` and on, as many as there are lanes; `keyed` has their keys in it. */
+static void
+lanes_mac(uint8_t macs[][BLAKE2S_MAC_LEN], const vector keyed[8],
+	const struct blake2s_batch_job *job, unsigned from)
+{
+	const unsigned count = job->count - from < LANES ? job->count - from : LANES;
 	_Alignas(64) uint32_t words[BLAKE2S_MAC_LEN / 4][LANES];
 	const uint8_t *rows[LANES];
 	vector state[8];
 	vector block[16];
+	size_t done = 0;
 
 	memcpy(state, keyed, sizeof(state));
-	/* Lanes without a message have the first one's. */
 	for (unsigned i = 0; i < LANES; i++)
-		rows[i] = messages[i < count ? i : 0];
-	load(block, rows, BLAKE2S_BLOCK_LEN);
-	compress(state, block, 2 * BLAKE2S_BLOCK_LEN, 0);
-	for (unsigned i = 0; i < LANES; i++)
-		rows[i] += BLAKE2S_BLOCK_LEN;
-	load(block, rows, LAST_LEN);
-	compress(state, block, 2 * BLAKE2S_BLOCK_LEN + LAST_LEN, UINT32_MAX);
+		rows[i] = job->messages[from + (i < count ? i : 0)];
+	while (done < job->len) {
+		const size_t rest = job->len - done;
+		const unsigned len =
+			(unsigned)(rest < BLAKE2S_BLOCK_LEN ? rest : BLAKE2S_BLOCK_LEN);
+
+		load(block, rows, len);
+		done += len;
+		compress(state, block, (uint32_t)(BLAKE2S_BLOCK_LEN + done),
+			done == job->len ? UINT32_MAX : 0);
+		for (unsigned i = 0; i < LANES; i++)
+			rows[i] += len;
+	}
 	memcpy(words, state, sizeof(words));
 	for (unsigned lane = 0; lane < count; lane++)
 		for (unsigned i = 0; i < BLAKE2S_MAC_LEN / 4; i++)
-			store_le32(&macs[lane][4 * i], words[i][lane]);
+			store_le32(&macs[from + lane][4 * i], words[i][lane]);
 }
 
-/* mac1_batch_avx512 or mac1_batch_avx2. */
-static inline void
-batch_mac(uint8_t macs[][BLAKE2S_MAC_LEN], const uint8_t key[BLAKE2S_LEN],
-	const uint8_t *const messages[], unsigned count)
+static bool
+one_key(const struct blake2s_batch_job *job)
 {
+	for (unsigned i = 1; i < job->count; i++)
+		if (job->keys[i] != job->keys[0])
+			return false;
+	return true;
+}
+
+/* blake2s_batch_avx512 or blake2s_batch_avx2. */
+static inline void
+batch_mac(uint8_t macs[][BLAKE2S_MAC_LEN], const struct blake2s_batch_job *job)
+{
+	const bool once = one_key(job);
 	vector keyed[8];
-	vector block[16];
 
-	for (unsigned i = 0; i < 8; i++) {
-		keyed[i] = all(blake2s_initial[i]);
-		block[i] = all(load_le32(key + (size_t)4 * i));
-		block[8 + i] = all(0);
-	}
-	keyed[0] = xor2(keyed[0], all(BLAKE2S_MAC_PARAMETERS));
-	compress(keyed, block, BLAKE2S_BLOCK_LEN, 0);
-	for (unsigned done = 0; done < count; done += LANES) {
-		const unsigned rest = count - done;
-
-		lanes_mac(&macs[done], keyed, &messages[done], rest < LANES ? rest : LANES);
+	for (unsigned from = 0; from < job->count; from += LANES) {
+		if (from == 0 || !once)
+			lanes_key(keyed, job, from);
+		lanes_mac(macs, keyed, job, from);
 	}
 }
