@@ -4,6 +4,7 @@
 #
 #   a, b: bridge, port published; `database` shares the gateway's network  ──── lan
 #   c: the gateway on the host's network; `database` on a bridge, masqueraded ──── lan
+#   and for a while on a, b: a second VPN, whose network `processor` shares
 . "$(dirname "$0")/lib.sh"
 
 # With a terminal, as the operator has one. What is at its other end types a NUL, which is echoed.
@@ -72,6 +73,20 @@ for name in a b; do
 	fact "$name: the health check says healthy" within 60 healthy "$name"
 	fact "$name: wg show" exec_in "$name" gateway wg show wg0
 done
+
+for name in a b; do
+	overlay_add "$name" docker-compose.dataplane.yml "$dataplane_overlay"
+	fact "$name: the second VPN, two more files in COMPOSE_FILE" compose "$name" up -d
+	fact "$name: it is guardlane's, and has its own port" within 60 \
+		gateway_says "$name" 'UDP port 4568, 1 peer' gateway-dataplane
+done
+fact "a's packet processor reaches b's" container_reaches a b processor
+fact "a's database reaches b's VPN address all the same" container_pings a b
+for name in a b; do
+	fact "$name: the second VPN goes" compose "$name" rm --stop --force processor gateway-dataplane
+	overlay_remove "$name" docker-compose.dataplane.yml "$dataplane_overlay"
+done
+fact "a's database still reaches b's VPN address" container_pings a b
 
 instance_add c
 cp "$(config_dir c)/vpn-public.conf" "$work/public"

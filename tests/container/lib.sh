@@ -20,6 +20,7 @@ container_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$container_dir/images.sh"
 
 overlay=docker-compose.guardlane.yml
+dataplane_overlay=docker-compose.guardlane-dataplane.yml
 
 # As much as a root without CAP_SYS_RESOURCE may give. From here, and not from .env, so that what the
 # operator has in there is all there is.
@@ -76,7 +77,8 @@ project() {
 	local dir
 	dir=$(config_dir "$1")
 	cp "$container_dir/vendor/${2:-docker-compose.yml}" "$dir/docker-compose.yml"
-	cp "$container_dir/vendor/docker-compose.vpn.yml" "$root/$overlay" "$dir/"
+	cp "$container_dir"/vendor/docker-compose.{vpn,dataplane}.yml "$root/$overlay" \
+		"$root/$dataplane_overlay" "$dir/"
 }
 
 # compose NAME ARGUMENT...: docker-compose, as the operator calls it in /srv/mitigator.
@@ -90,12 +92,22 @@ compose() {
 	)
 }
 
+# overlay_add NAME [FILE ...]
 overlay_add() {
-	sed -i "/^COMPOSE_FILE=/s/\$/:$overlay/" "$(config_dir "$1")/.env"
+	local name=$1 file
+	shift
+	for file in "${@:-$overlay}"; do
+		sed -i "/^COMPOSE_FILE=/s/\$/:$file/" "$(config_dir "$name")/.env"
+	done
 }
 
+# overlay_remove NAME [FILE ...]
 overlay_remove() {
-	sed -i "/^COMPOSE_FILE=/s/:$overlay//" "$(config_dir "$1")/.env"
+	local name=$1 file
+	shift
+	for file in "${@:-$overlay}"; do
+		sed -i "/^COMPOSE_FILE=/s/:$file//" "$(config_dir "$name")/.env"
+	done
 }
 
 # forgetful NAME: the host's NAT remembers no connection for long. One that began while nobody published
@@ -108,7 +120,7 @@ forgetful() {
 		table inet guardlane-test {
 			chain input {
 				type filter hook input priority 0
-				ct state new udp dport 4567 drop
+				ct state new udp dport { 4567, 4568 } drop
 			}
 		}
 	END
@@ -144,11 +156,12 @@ inspect() {
 	podman_on "$1" inspect --format "$3" "$(container "$1" "$2")"
 }
 
+# container_pings FROM TO [SERVICE]
 container_pings() {
-	exec_in "$1" database ping -c 1 -W 5 "$(inside "$2")"
+	exec_in "$1" "${3:-database}" ping -c 1 -W 5 "$(inside "$2")"
 }
 
-# container_reaches FROM TO: FROM's other container, TO's VPN address.
+# container_reaches FROM TO [SERVICE]: FROM's other container, TO's VPN address.
 container_reaches() {
 	within 60 container_pings "$@"
 }
@@ -159,9 +172,9 @@ healthy() {
 		[ "$(inspect "$1" gateway '{{.State.Health.Status}}')" = healthy ]
 }
 
-# The container's stderr alone.
+# gateway_says NAME REGEX [SERVICE]: on its stderr alone.
 gateway_says() {
-	podman_on "$1" logs "$(container "$1" gateway)" 2>&1 >/dev/null | grep -E -- "$2"
+	podman_on "$1" logs "$(container "$1" "${3:-gateway}")" 2>&1 >/dev/null | grep -E -- "$2"
 }
 
 # -- what is left ----------------------------------------------------------------------------------
