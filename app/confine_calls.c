@@ -8,8 +8,8 @@
 #include <stddef.h>
 
 /* Waiting, waking, the time, ending. */
-const char *const confine_calls_of_all[] = {"read", "write", "poll", "ppoll", "futex",
-	"restart_syscall", "clock_gettime", "clock_nanosleep", "nanosleep", "gettimeofday",
+const char *const confine_calls_of_all[] = {"read", "readv", "write", "writev", "poll", "ppoll",
+	"futex", "restart_syscall", "clock_gettime", "clock_nanosleep", "nanosleep", "gettimeofday",
 	"getcpu", "sched_yield", "getpid", "gettid", "rt_sigprocmask", "rt_sigreturn", "tgkill",
 	"exit", "exit_group",
 #ifdef __SANITIZE_ADDRESS__

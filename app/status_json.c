@@ -97,10 +97,10 @@ host_json(const struct gl_status_host *host)
 {
 	if (host == NULL)
 		return json_null();
-	return json_pack("{s:b, s:I, s:I, s:I, s:I}", "gone", host->gone, "to_host_packets",
+	return json_pack("{s:b, s:I, s:I, s:I, s:I, s:I}", "gone", host->gone, "to_host_packets",
 		NUMBER(host->to_host_packets), "from_host_packets", NUMBER(host->from_host_packets),
-		"to_host_errors", NUMBER(host->to_host_errors), "no_buffer",
-		NUMBER(host->no_buffer));
+		"to_host_errors", NUMBER(host->to_host_errors), "from_host_errors",
+		NUMBER(host->from_host_errors), "no_buffer", NUMBER(host->no_buffer));
 }
 
 static json_t *

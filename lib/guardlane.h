@@ -505,6 +505,7 @@ struct gl_status_host {
 	uint64_t to_host_packets;
 	uint64_t from_host_packets;
 	uint64_t to_host_errors; /* packets that the device did not take */
+	uint64_t from_host_errors; /* packets from it that were none that can be carried */
 	uint64_t no_buffer; /* how often there was no buffer for the device's next packet */
 };
 

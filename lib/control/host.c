@@ -32,7 +32,8 @@ void
 host_fini(struct host *host)
 {
 	for (unsigned i = 0; i < host->device_count; i++) {
-		rte_pktmbuf_free(host->devices[i].held);
+		rte_pktmbuf_free_bulk(host->devices[i].held + host->devices[i].held_first,
+			host->devices[i].held_count);
 		tun_close(&host->devices[i].tun);
 		port_close(host->devices[i].end);
 	}
@@ -55,23 +56,42 @@ host_add_kicked(struct host *host, struct port *port)
 	host->kicked[host->kicked_count++] = port;
 }
 
-static unsigned
-to_host(struct host_device *device)
+_Static_assert(HOST_BURST <= COALESCE_MAX, "a burst is coalesced as a whole");
+_Static_assert(COALESCE_MAX <= TUN_PIECES_MAX, "a group is written at once");
+
+static void
+write_group(struct host_device *device, const struct coalesce_packet packets[],
+	const struct coalesce_group *group)
 {
+	struct iovec pieces[COALESCE_MAX];
+
+	pieces[0] = (struct iovec){packets[group->members[0]].data, packets[group->members[0]].len};
+	for (unsigned i = 1; i < group->count; i++)
+		pieces[i] = coalesce_payload(&packets[group->members[i]]);
+	if (!device->gone && tun_write(&device->tun, pieces, group->count, &group->hints) > 0)
+		device->to_host += group->count;
+	else
+		device->write_errors += group->count;
+}
+
+static unsigned
+to_host(struct host *host, struct host_device *device)
+{
+	struct coalesce_packet packets[HOST_BURST];
 	struct rte_mbuf *mbufs[HOST_BURST];
 	unsigned total = 0;
 
 	for (uint16_t queue = 0; queue < device->end->queue_count; queue++) {
 		const uint16_t count = port_receive(device->end, queue, mbufs, HOST_BURST);
 
-		for (uint16_t i = 0; i < count; i++) {
-			if (!device->gone &&
-				tun_write(&device->tun, rte_pktmbuf_mtod(mbufs[i], void *),
-					rte_pktmbuf_data_len(mbufs[i])) > 0)
-				device->to_host++;
-			else
-				device->write_errors++;
-		}
+		for (uint16_t i = 0; i < count; i++)
+			packets[i] = (struct coalesce_packet){
+				.data = rte_pktmbuf_mtod(mbufs[i], uint8_t *),
+				.len = rte_pktmbuf_data_len(mbufs[i]),
+			};
+		coalesce_burst(&host->coalesce, packets, count);
+		for (unsigned i = 0; i < host->coalesce.count; i++)
+			write_group(device, packets, &host->coalesce.groups[i]);
 		rte_pktmbuf_free_bulk(mbufs, count);
 		total += count;
 	}
@@ -106,40 +126,70 @@ note_read(const struct host *host, struct host_device *device, ssize_t result)
 		device->tun.name, strerror((int)-result));
 }
 
-/* Returns the TUN's next packet, or NULL. */
-static struct rte_mbuf *
+/* Reads the TUN's next packet. Returns whether there is one with segments. */
+static bool
 read_packet(struct host *host, struct host_device *device)
 {
-	struct rte_mbuf *mbuf = rte_pktmbuf_alloc(host->pool);
-	ssize_t len;
+	struct segment_hints hints;
+	const ssize_t len = tun_read(&device->tun, device->packet, sizeof(device->packet), &hints);
 
-	device->starved = mbuf == NULL;
-	if (mbuf == NULL) {
-		device->no_buffer++;
-		return NULL;
-	}
-	len = tun_read(&device->tun, rte_pktmbuf_mtod(mbuf, void *), rte_pktmbuf_tailroom(mbuf));
 	note_read(host, device, len);
-	if (len <= 0) {
-		rte_pktmbuf_free(mbuf);
-		return NULL;
+	if (len <= 0)
+		return false;
+	if (!segments_begin(&device->segments, device->packet, (size_t)len, &hints)) {
+		device->malformed++;
+		return false;
 	}
-	mbuf->data_len = (uint16_t)len;
-	mbuf->pkt_len = (uint32_t)len;
-	return mbuf;
+	device->held_lane = lane_of(device->end, device->packet, (size_t)len);
+	return true;
 }
 
-/* Hands the held packet over. Returns whether none is held any more. */
+/* Takes as many of the packet's segments as there is room to hold. Returns how many. */
+static unsigned
+take_segments(struct host *host, struct host_device *device)
+{
+	size_t len;
+
+	device->held_first = 0;
+	device->held_count = 0;
+	device->starved = false;
+	while (device->held_count < HOST_BURST &&
+		(len = segments_next_len(&device->segments)) > 0) {
+		struct rte_mbuf *mbuf = rte_pktmbuf_alloc(host->pool);
+
+		if (mbuf == NULL) {
+			device->starved = true;
+			device->no_buffer++;
+			break;
+		}
+		if (len > rte_pktmbuf_tailroom(mbuf)) {
+			rte_pktmbuf_free(mbuf);
+			device->segments = (struct segments){0};
+			device->malformed++;
+			break;
+		}
+		segments_take(&device->segments, rte_pktmbuf_mtod(mbuf, uint8_t *));
+		mbuf->data_len = (uint16_t)len;
+		mbuf->pkt_len = (uint32_t)len;
+		device->held[device->held_count++] = mbuf;
+	}
+	return device->held_count;
+}
+
+/* Hands the held packets over. Returns whether none is held any more. */
 static bool
 release(struct host_device *device)
 {
-	if (device->held == NULL)
+	uint16_t taken;
+
+	if (device->held_count == 0)
 		return true;
-	if (port_transmit(device->end, device->held_lane, &device->held, 1) != 1)
-		return false;
-	device->held = NULL;
-	device->from_host++;
-	return true;
+	taken = port_transmit(device->end, device->held_lane, device->held + device->held_first,
+		device->held_count);
+	device->held_first += taken;
+	device->held_count -= taken;
+	device->from_host += taken;
+	return device->held_count == 0;
 }
 
 static unsigned
@@ -148,14 +198,14 @@ from_host(struct host *host, struct host_device *device)
 	unsigned count = 0;
 
 	while (count < HOST_BURST && release(device) && !device->gone) {
-		struct rte_mbuf *mbuf = read_packet(host, device);
+		unsigned taken;
 
-		if (mbuf == NULL)
+		if (segments_next_len(&device->segments) == 0 && !read_packet(host, device))
 			break;
-		device->held = mbuf;
-		device->held_lane = lane_of(
-			device->end, rte_pktmbuf_mtod(mbuf, uint8_t *), rte_pktmbuf_data_len(mbuf));
-		count++;
+		taken = take_segments(host, device);
+		if (taken == 0)
+			break;
+		count += taken;
 	}
 	if (count > 0)
 		for (unsigned lane = 0; lane < host->rings->lane_count; lane++)
@@ -169,7 +219,7 @@ host_round(struct host *host)
 	unsigned work = 0;
 
 	for (unsigned i = 0; i < host->device_count; i++) {
-		work += to_host(&host->devices[i]);
+		work += to_host(host, &host->devices[i]);
 		work += from_host(host, &host->devices[i]);
 	}
 	for (unsigned i = 0; i < host->kicked_count; i++)
@@ -200,7 +250,7 @@ sleep_until_work(struct host *host, const _Atomic bool *stop, uint64_t most_ns)
 
 	for (unsigned i = 0; i < host->device_count; i++) {
 		const struct host_device *device = &host->devices[i];
-		const bool waits = device->held != NULL || device->starved;
+		const bool waits = device->held_count > 0 || device->starved;
 
 		/* A TUN that waits for lane or buffer is looked at by naps, a gone one never. */
 		fds[1 + i] = (struct pollfd){

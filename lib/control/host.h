@@ -11,6 +11,8 @@
 #include "tunnel/bell.h"
 #include "tunnel/directory.h"
 #include "tunnel/rings.h"
+#include "wire/coalesce.h"
+#include "wire/segment.h"
 
 #include <rte_mempool.h>
 
@@ -25,12 +27,17 @@ struct host_device {
 	struct tun tun;
 	struct port *end; /* the host's end of the tunnel's inner port */
 	/*
-	 * host thread: a packet for which its lane had no room yet. As long as there is one the TUN
-	 * is not read, so that the senders behind it are held up by the kernel, nothing is lost.
+	 * host thread: what the TUN gave last, as far as there were no buffers yet for its
+	 * segments, and those for which their lane had no room yet. As long as there are any the
+	 * TUN is not read, so that the senders behind it are held up by the kernel, and nothing is
+	 * lost.
 	 */
-	struct rte_mbuf *held;
-	uint16_t held_lane;
-	bool starved; /* host thread: there was no buffer for the TUN's next packet */
+	struct segments segments;
+	struct rte_mbuf *held[HOST_BURST];
+	uint16_t held_first;
+	uint16_t held_count;
+	uint16_t held_lane; /* of all of them: they are of one flow */
+	bool starved; /* host thread: there was no buffer for the next segment */
 	/* host thread: errors in a row of reading; whether the TUN was given up for them */
 	unsigned read_errors;
 	bool gone;
@@ -39,6 +46,8 @@ struct host_device {
 	uint64_t from_host;
 	uint64_t write_errors; /* the TUN took no more, is down or gone */
 	uint64_t no_buffer;
+	uint64_t malformed; /* the kernel's word of a packet does not fit it */
+	uint8_t packet[SEGMENT_PACKET_MAX]; /* whose segments these are */
 };
 
 struct host {
@@ -50,6 +59,7 @@ struct host {
 	struct rings *rings; /* whose lanes' bells the host thread rings */
 	struct rte_mempool *pool; /* for packets from the TUNs, and nothing else */
 	bool lanes_busy; /* lanes ring no bell: look by naps */
+	struct coalesce coalesce; /* host thread: the burst that is being written */
 	const struct log *log;
 };
 

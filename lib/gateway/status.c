@@ -240,6 +240,7 @@ take_host(struct owned_status *owned, const struct host_device *device)
 			.to_host_packets = counter(&device->to_host),
 			.from_host_packets = counter(&device->from_host),
 			.to_host_errors = counter(&device->write_errors),
+			.from_host_errors = counter(&device->malformed),
 			.no_buffer = counter(&device->no_buffer),
 		};
 	return host;

@@ -14,6 +14,7 @@
 #include <linux/if_link.h>
 #include <linux/if_tun.h>
 #include <linux/rtnetlink.h>
+#include <linux/virtio_net.h>
 #include <net/if.h>
 #include <stdbool.h>
 #include <string.h>
@@ -21,6 +22,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* What the kernel may leave to us. An older one that leaves less is as good. */
+#define OFFLOADS (TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6)
 /* IPv6 is off on a link whose MTU is lower (RFC 8200, section 5). */
 #define IPV6_MTU_MIN 1280
 
@@ -41,13 +44,14 @@ device_create(const char *name, const struct log *log, struct tun *tun)
 	}
 	strncpy(request.ifr_name, name, sizeof(request.ifr_name) - 1);
 	/* Exclusive: never attach to a persistent TUN that somebody else has set up. */
-	request.ifr_flags = (short)(IFF_TUN | IFF_NO_PI | IFF_TUN_EXCL);
+	request.ifr_flags = (short)(IFF_TUN | IFF_NO_PI | IFF_TUN_EXCL | IFF_VNET_HDR);
 	if (ioctl(tun->fd, TUNSETIFF, &request) < 0) {
 		int error = -errno;
 		log_error(log, "cannot create the host device %s: %s%s", name, strerror(-error),
 			error == -EPERM ? " (CAP_NET_ADMIN is needed)" : "");
 		return error;
 	}
+	(void)ioctl(tun->fd, TUNSETOFFLOAD, OFFLOADS);
 	memcpy(tun->name, request.ifr_name, sizeof(tun->name));
 	tun->ifindex = if_nametoindex(tun->name);
 	return tun->ifindex != 0 ? 0 : -errno;
@@ -316,19 +320,60 @@ tun_route_remove(const struct tun *tun, const struct prefix *prefix)
 }
 
 ssize_t
-tun_read(const struct tun *tun, void *packet, size_t size)
+tun_read(const struct tun *tun, void *packet, size_t size, struct segment_hints *hints)
 {
-	ssize_t len = read(tun->fd, packet, size);
+	struct virtio_net_hdr header;
+	uint8_t beyond;
+	const struct iovec pieces[] = {{&header, sizeof(header)}, {packet, size}, {&beyond, 1}};
+	ssize_t len = readv(tun->fd, pieces, 3);
+
 	if (len < 0)
 		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+	if ((size_t)len < sizeof(header))
+		return -EINVAL;
+	len -= (ssize_t)sizeof(header);
+	if ((size_t)len > size)
+		return -EMSGSIZE;
+	*hints = (struct segment_hints){
+		.tcp = header.gso_type != VIRTIO_NET_HDR_GSO_NONE,
+		.checksum_wanted = (header.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) != 0,
+		.payload_len = header.gso_size,
+		.checksum_from = header.csum_start,
+		.checksum_at = (uint16_t)(header.csum_start + header.csum_offset),
+	};
 	return len;
 }
 
-ssize_t
-tun_write(const struct tun *tun, const void *packet, size_t len)
+static uint8_t
+gso_type(const struct iovec *first, const struct segment_hints *hints)
 {
-	ssize_t written = write(tun->fd, packet, len);
-	return written < 0 ? -errno : written;
+	if (!hints->tcp)
+		return VIRTIO_NET_HDR_GSO_NONE;
+	return *(const uint8_t *)first->iov_base >> 4 == 6 ? VIRTIO_NET_HDR_GSO_TCPV6
+							   : VIRTIO_NET_HDR_GSO_TCPV4;
+}
+
+ssize_t
+tun_write(const struct tun *tun, const struct iovec pieces[], unsigned count,
+	const struct segment_hints *hints)
+{
+	struct virtio_net_hdr header = {.gso_type = gso_type(&pieces[0], hints)};
+	struct iovec all[1 + TUN_PIECES_MAX];
+	ssize_t written;
+
+	if (hints->checksum_wanted) {
+		header.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
+		header.csum_start = hints->checksum_from;
+		header.csum_offset = (uint16_t)(hints->checksum_at - hints->checksum_from);
+	}
+	if (hints->tcp) {
+		header.gso_size = hints->payload_len;
+		header.hdr_len = (uint16_t)hints->header_len;
+	}
+	all[0] = (struct iovec){&header, sizeof(header)};
+	memcpy(&all[1], pieces, count * sizeof(pieces[0]));
+	written = writev(tun->fd, all, (int)count + 1);
+	return written < 0 ? -errno : written - (ssize_t)sizeof(header);
 }
 
 void

@@ -7,13 +7,15 @@
 
 #include "base/address.h"
 #include "base/log.h"
+#include "wire/segment.h"
 
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 struct tun {
-	int fd; /* non-blocking; one IP packet per read or write, without further header */
+	int fd; /* non-blocking; one IP packet per read or write, behind a virtio_net_hdr */
 	int netns; /* the network namespace that it is in; -1: our own */
 	uint32_t ifindex;
 	char name[16];
@@ -41,9 +43,17 @@ int tun_route_add(const struct tun *tun, const struct prefix *prefix)
 int tun_route_remove(const struct tun *tun, const struct prefix *prefix)
 	__attribute__((warn_unused_result));
 
-/* tun_read and tun_write move one packet; the number of bytes, 0 if none is there, or -errno. */
-ssize_t tun_read(const struct tun *tun, void *packet, size_t size);
-ssize_t tun_write(const struct tun *tun, const void *packet, size_t len);
+#define TUN_PIECES_MAX 64
+
+/*
+ * tun_read and tun_write move one packet, with what is said of it: the kernel leaves the sums and
+ * the splitting of TCP to us, and takes such too. The packet that is written is in `count`
+ * (1..TUN_PIECES_MAX) pieces. They return its bytes, 0 if none is there, or -errno; a packet that
+ * is longer than `size` is lost, as -EMSGSIZE.
+ */
+ssize_t tun_read(const struct tun *tun, void *packet, size_t size, struct segment_hints *hints);
+ssize_t tun_write(const struct tun *tun, const struct iovec pieces[], unsigned count,
+	const struct segment_hints *hints);
 
 /* tun_close removes the device. */
 void tun_close(struct tun *tun);
