@@ -1,6 +1,7 @@
 /*
  * What a flood takes from established tunnels: traffic at half of the measured peak, and with it
- * junk, initiations with a right mac1, or forged data.
+ * junk, initiations with a right mac1, or forged data; and how often a known peer must try then
+ * until it has a new session: once, or twice under load, the first time for a cookie.
  * On the packet's way: in, between memory ports: no NIC, no kernel.
  * Threads: one, pinned.
  *
@@ -37,15 +38,39 @@
 #define BYTES 64
 #define BURST 64
 #define MTU 1420
-#define FLOOD_PPS 1e6
 #define INTERRUPTED_US 15
-/* The known peer begins when the flood is on, and repeats what a cookie asks for after this. */
+/*
+ * The known peer begins when the flood is on, and tries again after this: a hundredth of what peers
+ * wait, so that there are enough tries. With a new session it begins anew, without a cookie.
+ */
 #define REKEY_AT 0.2
 #define REKEY_AGAIN 0.05
 
-enum flood { FLOOD_NONE, FLOOD_JUNK, FLOOD_INITIATIONS, FLOOD_FORGED, FLOOD_COUNT };
+enum flood {
+	FLOOD_NONE,
+	FLOOD_JUNK, /* data for no session */
+	FLOOD_RANDOM, /* anything: LD-1 */
+	FLOOD_INITIATIONS, /* with a right mac1, each from an address of its own: LD-2 */
+	FLOOD_SPOOFED, /* the same from the known peer's address and port */
+	FLOOD_GUESSED, /* the same, and a mac2 that is none */
+	FLOOD_FORGED, /* data for a session that is not authentic; at a tenth of the peak */
+};
 
-static const char *const flood_names[] = {"none", "junk", "initiations", "forged"};
+/* Mpps 10 is LD-1's; initiations fill 10 Gbit/s at 5.8 Mpps. */
+static const struct row {
+	const char *name;
+	enum flood flood;
+	double pps;
+} rows[] = {
+	{"none", FLOOD_NONE, 0},
+	{"junk", FLOOD_JUNK, 1e6},
+	{"random-10M", FLOOD_RANDOM, 10e6},
+	{"initiations", FLOOD_INITIATIONS, 1e6},
+	{"initiations-6M", FLOOD_INITIATIONS, 5.8e6},
+	{"spoofed", FLOOD_SPOOFED, 1e6},
+	{"guessed", FLOOD_GUESSED, 1e6},
+	{"forged", FLOOD_FORGED, 0},
+};
 
 struct bench {
 	struct clock clock; /* first: the lane's time is its context */
@@ -69,8 +94,11 @@ struct bench {
 	struct noise_remote remote;
 	struct noise_handshake handshake;
 	struct cookie_jar jar;
-	double next_initiation_s; /* of the run's time; negative: no more */
-	bool rekeyed;
+	double next_initiation_s; /* of the run's time */
+	unsigned tries; /* for the session that it wants now */
+	unsigned tries_most; /* for any session */
+	unsigned tries_all;
+	unsigned sessions;
 	/* counted */
 	uint64_t offered;
 	uint64_t lost_at_port;
@@ -270,6 +298,8 @@ setup(struct bench *bench, struct rte_mempool *pool, const char *aead)
 	noise_remote_init(&bench->remote, &bench->identity, our_public, NULL);
 	cookie_jar_init(&bench->jar, our_public);
 	free(config.peers);
+	/* It was there before. */
+	known_sources_note(bench->gateway->control.known, &theirs.address);
 	reclaim_online(&bench->gateway->reclaim, 0);
 }
 
@@ -324,12 +354,13 @@ make_data(struct bench *bench, bool forged, struct aead_packet *text)
 	return mbuf;
 }
 
-/* From a source of its own each. */
+/* From a source of its own each, but for those that spoof. */
 static struct rte_mbuf *
 make_flood(struct bench *bench, enum flood flood)
 {
 	struct endpoint source = {.address = {.family = ADDRESS_IPV4}, .port = 1000};
-	const unsigned len = flood == FLOOD_JUNK ? 96 : sizeof(struct message_initiation);
+	const bool initiation = flood >= FLOOD_INITIATIONS;
+	const unsigned len = initiation ? sizeof(struct message_initiation) : 96;
 	struct outer_header header;
 	struct aead_packet text;
 	uint8_t *message;
@@ -340,12 +371,19 @@ make_flood(struct bench *bench, enum flood flood)
 	mbuf = make_frame(bench, len, &message);
 	for (unsigned at = 0; at < len; at += 4)
 		store_le32(message + at, (uint32_t)next_random(bench));
-	store_le32(message, flood == FLOOD_JUNK ? MESSAGE_DATA : MESSAGE_INITIATION);
-	if (flood == FLOOD_INITIATIONS) {
+	if (flood != FLOOD_RANDOM)
+		store_le32(message, initiation ? MESSAGE_INITIATION : MESSAGE_DATA);
+	if (initiation) {
 		struct cookie_jar jar = bench->jar;
 
 		jar.cookie_ns = 0;
 		cookie_add_macs(&jar, message, len, lane_ns(&bench->clock));
+		if (flood == FLOOD_GUESSED)
+			store_le64(message + len - MESSAGE_MAC_LEN, next_random(bench));
+	}
+	if (flood == FLOOD_SPOOFED || flood == FLOOD_GUESSED) {
+		outer_header_write(&bench->header, message, (uint16_t)len, 0);
+		return mbuf;
 	}
 	store_be32(source.address.bytes, 0x0b000000 | (uint32_t)(next_random(bench) & 0xffffff));
 	outer_header_make(&header, bench->header.bytes, bench->header.bytes + 6, &source, &ours);
@@ -398,6 +436,10 @@ arrive_initiation(struct bench *bench)
 	uint8_t *message;
 	struct rte_mbuf *mbuf = make_frame(bench, sizeof(made), &message);
 
+	bench->tries++;
+	bench->tries_all++;
+	if (bench->tries > bench->tries_most)
+		bench->tries_most = bench->tries;
 	tai64n_make(stamp, real_ns(&bench->clock), bench->handshake.latest_timestamp);
 	demand(noise_initiation_create(&bench->handshake, &bench->identity, &bench->remote, 77,
 		       stamp, NULL, &made) == 0,
@@ -416,14 +458,17 @@ hear(struct bench *bench, const struct rte_mbuf *mbuf)
 	const uint8_t *message = rte_pktmbuf_mtod(mbuf, const uint8_t *) + bench->header.len;
 
 	bench->answered++;
-	if (load_le32(message) == MESSAGE_RESPONSE && load_le32(message + 8) == 77)
-		bench->rekeyed |= noise_response_accept(&bench->handshake, &bench->identity,
-					  &bench->remote, (const void *)message) == 0;
-	else if (load_le32(message) == MESSAGE_COOKIE_REPLY && load_le32(message + 4) == 77)
+	if (load_le32(message) == MESSAGE_RESPONSE && load_le32(message + 8) == 77) {
+		if (noise_response_accept(&bench->handshake, &bench->identity, &bench->remote,
+			    (const void *)message) != 0)
+			return;
+		bench->sessions++;
+		bench->tries = 0;
+		bench->jar.cookie_ns = 0;
+	} else if (load_le32(message) == MESSAGE_COOKIE_REPLY && load_le32(message + 4) == 77) {
 		(void)!cookie_reply_accept(
 			&bench->jar, (const void *)message, lane_ns(&bench->clock));
-	if (bench->rekeyed)
-		bench->next_initiation_s = -1;
+	}
 }
 
 static void
@@ -511,7 +556,7 @@ run(struct bench *bench, enum flood flood, double data_pps, double flood_pps, do
 				bench->flooded++;
 			}
 		}
-		if (bench->next_initiation_s >= 0 && now_s >= bench->next_initiation_s) {
+		if (now_s >= bench->next_initiation_s) {
 			arrive_initiation(bench);
 			bench->next_initiation_s += REKEY_AGAIN;
 		}
@@ -535,33 +580,37 @@ resident_kib(void)
 
 /* *usual is what is kept without a flood: the machine's other work costs some, too. */
 static void
-report(const struct bench *bench, enum flood flood, double peak, long grown_kib, double *usual,
+report(const struct bench *bench, const struct row *row, double peak, long grown_kib, double *usual,
 	FILE *json)
 {
 	const double kept = (double)bench->delivered / (double)bench->offered * 100;
 
-	if (flood == FLOOD_NONE)
+	const double tries = bench->sessions == 0
+		? 0
+		: (double)(bench->tries_all - bench->tries) / bench->sessions;
+
+	if (row->flood == FLOOD_NONE)
 		*usual = kept;
-	printf("%-12s %9.2f %9.2f %9.2f %8.2f %8.2f %8s %9ld %9llu\n", flood_names[flood],
+	printf("%-14s %9.2f %9.2f %9.2f %8.2f %8.2f %8u %7.2f %7u %9ld %9llu\n", row->name,
 		peak / 1e6, (double)bench->offered / 1e6, (double)bench->flooded / 1e6, kept,
-		kept / *usual * 100, bench->rekeyed ? "yes" : "no", grown_kib,
+		kept / *usual * 100, bench->sessions, tries, bench->tries_most, grown_kib,
 		(unsigned long long)bench->answered);
 	if (json != NULL)
 		fprintf(json,
 			"%s\n{\"bench\":\"flood\",\"flood\":\"%s\",\"bytes\":%d,\"peak_mpps\":%.3f,"
 			"\"offered\":%llu,\"flooded\":%llu,\"kept_percent\":%.3f,\"kept_of_usual_percent\":%.3f,"
-			"\"rekeyed\":%s,"
+			"\"sessions\":%u,\"tries_of_a_session\":%.3f,\"tries_most\":%u,"
 			"\"resident_grown_kib\":%ld,\"interrupted\":%u}",
-			flood == FLOOD_NONE ? "" : ",", flood_names[flood], BYTES, peak / 1e6,
+			row == rows ? "" : ",", row->name, BYTES, peak / 1e6,
 			(unsigned long long)bench->offered, (unsigned long long)bench->flooded,
-			kept, kept / *usual * 100, bench->rekeyed ? "true" : "false", grown_kib,
-			bench->interrupted);
+			kept, kept / *usual * 100, bench->sessions, tries, bench->tries_most,
+			grown_kib, bench->interrupted);
 }
 
 /* A run of its own, with a gateway of its own. */
 static void
-measure(struct rte_mempool *pool, const char *aead, enum flood flood, double seconds, double *usual,
-	FILE *json)
+measure(struct rte_mempool *pool, const char *aead, const struct row *row, double seconds,
+	double *usual, FILE *json)
 {
 	static struct bench bench;
 	const unsigned available = rte_mempool_avail_count(pool);
@@ -572,9 +621,10 @@ measure(struct rte_mempool *pool, const char *aead, enum flood flood, double sec
 	setup(&bench, pool, aead);
 	peak = measure_peak(&bench);
 	before_kib = resident_kib();
-	run(&bench, flood, peak / 2, flood == FLOOD_FORGED ? peak / 10 : FLOOD_PPS, seconds);
+	run(&bench, row->flood, peak / 2, row->flood == FLOOD_FORGED ? peak / 10 : row->pps,
+		seconds);
 	after_kib = resident_kib();
-	report(&bench, flood, peak, after_kib - before_kib, usual, json);
+	report(&bench, row, peak, after_kib - before_kib, usual, json);
 	teardown(&bench);
 	demand(rte_mempool_avail_count(pool) == available, "packet buffers are lost");
 }
@@ -618,11 +668,11 @@ main(int argc, char *argv[])
 	if (json != NULL)
 		fprintf(json, "{\"tsc_hz\":%lu,\"results\":[", rte_get_tsc_hz());
 	printf("%d-byte packets at half of the peak, %g s, and a flood\n"
-	       "%-12s %9s %9s %9s %8s %8s %8s %9s %9s\n",
+	       "%-14s %9s %9s %9s %8s %8s %8s %7s %7s %9s %9s\n",
 		BYTES, seconds, "flood", "peak Mpps", "offered M", "flood M", "kept %", "of none",
-		"rekeyed", "KiB more", "answers");
-	for (enum flood flood = FLOOD_NONE; flood < FLOOD_COUNT; flood++)
-		measure(pool, aead, flood, seconds, &usual, json);
+		"sessions", "tries", "most", "KiB more", "answers");
+	for (unsigned i = 0; i < RTE_DIM(rows); i++)
+		measure(pool, aead, &rows[i], seconds, &usual, json);
 	if (json != NULL) {
 		fprintf(json, "\n]}\n");
 		fclose(json);
