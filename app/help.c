@@ -19,7 +19,9 @@ help_program(FILE *out, const struct command commands[], size_t count)
 	for (size_t i = 0; i < count; i++)
 		fprintf(out, "  %-12s %s\n", commands[i].name, commands[i].help);
 	fputs("  help         the options of a command: guardlane help COMMAND\n"
-	      "\nguardlane COMMAND --help says more.\n",
+	      "\nguardlane COMMAND --help says more.\n"
+	      "\nguardlane [-f] INTERFACE is a WireGuard that wg(8) sets, in the background unless -f,\n"
+	      "over UDP sockets: WG_QUICK_USERSPACE_IMPLEMENTATION=guardlane wg-quick up wg0\n",
 		out);
 }
 

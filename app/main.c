@@ -8,6 +8,7 @@
 #include "config_command.h"
 #include "guardlane.h"
 #include "help.h"
+#include "interface_command.h"
 #include "option.h"
 #include "reconfigure_command.h"
 #include "run.h"
@@ -51,15 +52,21 @@ find_command(const char *name)
 	return NULL;
 }
 
-static int
-refuse_command(const char *name)
+static const char *
+nearest_command(const char *name)
 {
 	const char *names[COMMAND_COUNT];
-	const char *nearest;
 
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
 		names[i] = commands[i].name;
-	nearest = gl_nearest(name, names, COMMAND_COUNT);
+	return gl_nearest(name, names, COMMAND_COUNT);
+}
+
+static int
+refuse_command(const char *name)
+{
+	const char *nearest = nearest_command(name);
+
 	fprintf(stderr, "guardlane: there is no command \"%s\"%s%s%s\n", name,
 		nearest != NULL ? "; did you mean " : "", nearest != NULL ? nearest : "",
 		nearest != NULL ? "?" : "");
@@ -123,5 +130,9 @@ main(int argc, char *argv[])
 		return 0;
 	}
 	command = find_command(name);
-	return command != NULL ? run(command, argc - 1, argv + 1) : refuse_command(name);
+	if (command != NULL)
+		return run(command, argc - 1, argv + 1);
+	if (interface_command_meant(argc, argv, nearest_command(name) != NULL))
+		return interface_command(argc, argv);
+	return refuse_command(name);
 }

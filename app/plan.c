@@ -254,6 +254,16 @@ plan_tunnels(struct planning *planning)
 	return error;
 }
 
+/* Of no files. */
+static void
+plan_interface(struct planning *planning)
+{
+	struct plan_tunnel *tunnel = &planning->plan->tunnels[planning->plan->tunnel_count++];
+
+	*tunnel = (struct plan_tunnel){
+		.host = settings_tunnel_text(planning->settings, 0, OPTION_HOST)};
+}
+
 struct gl_tunnel_settings
 plan_settings(const struct plan_tunnel *tunnel)
 {
@@ -275,6 +285,8 @@ plan_say_tunnels(const struct plan *plan, const struct gl_log *log)
 	for (unsigned i = 0; i < plan->tunnel_count; i++) {
 		const struct plan_tunnel *tunnel = &plan->tunnels[i];
 
+		if (tunnel->config == NULL)
+			continue;
 		say(log, GL_LOG_INFO, "%s: %s, UDP port %u, %zu peer%s", tunnel->host,
 			tunnel->vpn_address, tunnel->listen_port,
 			gl_config_peer_count(tunnel->config),
@@ -331,7 +343,9 @@ plan_make(struct plan *plan, const struct settings *settings, const struct gl_lo
 
 	*plan = (struct plan){.log = *log};
 	error = plan_process(&planning);
-	if (error == 0)
+	if (error == 0 && settings->interface)
+		plan_interface(&planning);
+	else if (error == 0)
 		error = plan_tunnels(&planning);
 	return error;
 }

@@ -18,7 +18,7 @@ struct plan_tunnel {
 	unsigned index; /* in the settings */
 	char private_conf[PATH_MAX];
 	char public_conf[PATH_MAX];
-	struct gl_config *config;
+	struct gl_config *config; /* NULL: all is wg(8)'s to set */
 	char hash[GL_HASH_MAX]; /* of the public file */
 	const char *vpn_address; /* NULL: not known, which plan_make refuses */
 	const char *host;

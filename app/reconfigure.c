@@ -102,7 +102,15 @@ static int
 load(struct reconfiguration *of)
 {
 	const struct settings *before = instance_settings(of->instance);
-	int error = refuse_replaced(before->gateway_conf, &of->log);
+	int error;
+
+	if (before->interface) {
+		say(&of->log, GL_LOG_ERROR,
+			"this gateway was started by the name of its interface alone and has no "
+			"files: what is to change, wg(8) sets");
+		return -ENOTSUP;
+	}
+	error = refuse_replaced(before->gateway_conf, &of->log);
 
 	if (error == 0)
 		error = settings_reload(before, &of->settings, &of->log);

@@ -11,8 +11,11 @@
 #include "say.h"
 #include "server.h"
 #include "settings.h"
+#include "vigil.h"
 
+#include <errno.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
@@ -29,11 +32,28 @@ forbid_dumps(void)
 #endif
 }
 
+/* Watches over what the gateway ends with. */
 static int
-run(struct settings *settings, const struct gl_log *log)
+begin_vigil(const char *interface, const struct gl_log *log, struct vigil **vigil)
+{
+	if (interface == NULL)
+		return 0;
+	*vigil = vigil_begin(interface);
+	if (*vigil != NULL)
+		return 0;
+	say(log, GL_LOG_ERROR,
+		"cannot watch over %s and its socket in /var/run/wireguard: %s; without them "
+		"nobody can set or end it",
+		interface, strerror(errno));
+	return -errno;
+}
+
+static int
+carry(struct settings *settings, const struct run *run, const struct gl_log *log)
 {
 	struct instance *instance = NULL;
 	struct server *server = NULL;
+	struct vigil *vigil = NULL;
 	int error = instance_create(settings, log, &instance);
 
 	if (error == 0)
@@ -44,27 +64,42 @@ run(struct settings *settings, const struct gl_log *log)
 		say(&instance_plan(instance)->log, GL_LOG_INFO,
 			"nothing is set up; waiting for reconfigure");
 	if (error == 0)
-		server_run(server);
+		error = begin_vigil(run->interface, log, &vigil);
+	if (error == 0 && run->ready != NULL)
+		run->ready(run->context);
+	if (error == 0)
+		server_run(server, vigil);
+	vigil_end(vigil);
 	server_destroy(server);
 	instance_destroy(instance);
 	return error;
 }
 
 int
-run_command(int argc, char *argv[])
+run_settings(struct settings *settings, const struct run *run, const struct gl_log *log)
 {
-	struct gl_log log = say_stderr(GL_LOG_INFO);
-	struct settings settings;
-	int error = settings_load(&settings, OPTION_OF_RUN, argc, argv, &log);
+	const struct gl_log levelled = {
+		.level = settings_log_level(settings),
+		.write = log->write,
+		.context = log->context,
+	};
 
 	forbid_dumps();
 	confine_prepare();
 	/* A log that nobody reads any more must not end it. */
 	signal(SIGPIPE, SIG_IGN);
-	if (error == 0) {
-		log.level = settings_log_level(&settings);
-		error = run(&settings, &log);
-	}
+	return carry(settings, run, &levelled) == 0 ? 0 : 1;
+}
+
+int
+run_command(int argc, char *argv[])
+{
+	const struct gl_log log = say_stderr(GL_LOG_INFO);
+	struct settings settings;
+	int status = 1;
+
+	if (settings_load(&settings, OPTION_OF_RUN, argc, argv, &log) == 0)
+		status = run_settings(&settings, &(const struct run){.interface = NULL}, &log);
 	settings_fini(&settings);
-	return error == 0 ? 0 : 1;
+	return status;
 }

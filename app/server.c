@@ -188,13 +188,24 @@ process_signal(struct server *server)
 	return true;
 }
 
+static bool
+is_over(const struct server *server, struct vigil *vigil)
+{
+	const char *gone = vigil_gone(vigil);
+
+	if (gone != NULL)
+		say(&instance_plan(server->instance)->log, GL_LOG_INFO, "%s is gone: ending", gone);
+	return gone != NULL;
+}
+
 void
-server_run(struct server *server)
+server_run(struct server *server, struct vigil *vigil)
 {
 	struct pollfd fds[] = {
 		{.fd = server->signals, .events = POLLIN},
 		{.fd = -1, .events = POLLIN}, /* poll passes a negative one over */
 		{.fd = -1, .events = POLLIN},
+		{.fd = vigil != NULL ? vigil_fd(vigil) : -1, .events = POLLIN},
 	};
 
 	if (server->control != NULL)
@@ -211,6 +222,8 @@ server_run(struct server *server)
 			control_socket_process(server->control);
 		if (fds[2].revents != 0)
 			metrics_process(server->metrics);
+		if (fds[3].revents != 0 && is_over(server, vigil))
+			break;
 	}
 	notify("STOPPING=1");
 }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "instance.h"
+#include "vigil.h"
 
 struct server;
 
@@ -18,8 +19,11 @@ struct server;
 int server_create(struct instance *instance, struct server **server)
 	__attribute__((warn_unused_result));
 
-/* server_run returns when a signal has ended it. */
-void server_run(struct server *server);
+/*
+ * server_run returns when a signal has ended it, or when what the vigil watches over is gone, if
+ * there is one (else NULL).
+ */
+void server_run(struct server *server, struct vigil *vigil);
 
 /* NULL is ignored. */
 void server_destroy(struct server *server);

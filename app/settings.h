@@ -36,6 +36,7 @@ struct settings {
 	struct setting tunnels[SETTINGS_TUNNELS_MAX][OPTION_TUNNEL_COUNT];
 	unsigned tunnel_count;
 	char gateway_conf[PATH_MAX]; /* the file that was read; "" if there is none */
+	bool interface; /* a name alone: there are no files, the tunnel is wg(8)'s to set */
 	unsigned tunnels_line; /* where it lists tunnels; 0: it does not */
 	/* What they were loaded from; argv is the caller's. */
 	unsigned command;

@@ -220,7 +220,13 @@ int gl_gateway_create(const struct gl_gateway_settings *settings, struct gl_gate
 void gl_gateway_destroy(struct gl_gateway *gateway);
 
 struct gl_tunnel_settings {
-	const struct gl_config *config; /* not needed any more after the call */
+	/*
+	 * Not needed any more after the call. NULL: the tunnel begins with nothing, neither key nor
+	 * peers, at any port, and all comes by UAPI, from wg(8). Addresses, routes and MTU of the
+	 * host device are then the business of whoever does that (wg-quick), and
+	 * gl_gateway_reconfigure is an error.
+	 */
+	const struct gl_config *config;
 	/*
 	 * "tun:NAME": a TUN of that name, with a route to each of the peers' allowed-ips, but never
 	 * a default route nor one that covers an endpoint or overlaps a network of the underlay.
@@ -245,7 +251,8 @@ struct gl_tunnel_settings {
 	 * /proc/PID/ns/net; NULL: the process's own. Needs CAP_SYS_ADMIN.
 	 */
 	const char *netns;
-	const char *vpn_address; /* "10.8.3.1" (then /24, IPv6 /64) or "10.8.3.1/16" */
+	/* "10.8.3.1" (then /24, IPv6 /64) or "10.8.3.1/16"; not looked at without a config */
+	const char *vpn_address;
 	uint16_t listen_port; /* 0: the config's */
 	uint16_t peer_port; /* stands for the port of every endpoint; 0: the config's */
 };

@@ -256,11 +256,13 @@ refresh_tunnel(struct control *control, const struct management_tunnel *settings
 			handshake_next_hop_ready(control, peer);
 	}
 	mtu = inner_mtu(settings);
+	if (settings->device_mtu)
+		mtu = RTE_MIN(mtu, tun_mtu(settings->tun));
 	if (mtu == atomic_load_explicit(&tunnel->mtu, memory_order_relaxed))
 		return;
 	log_info(control->log, "%s: MTU is %u now", tunnel->name, mtu);
 	atomic_store_explicit(&tunnel->mtu, mtu, memory_order_relaxed);
-	if (settings->tun != NULL && tun_set_mtu(settings->tun, mtu) != 0)
+	if (settings->tun != NULL && !settings->device_mtu && tun_set_mtu(settings->tun, mtu) != 0)
 		log_warning(control->log, "%s: cannot change the device's MTU", tunnel->name);
 }
 

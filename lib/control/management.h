@@ -19,6 +19,7 @@ struct management_tunnel {
 	const struct tun *tun; /* NULL without a host device */
 	uint32_t underlay_mtu; /* of the port, while no next hop says less */
 	bool uapi; /* wg(8) can reach it, by a UAPI socket of its name */
+	bool device_mtu; /* the tun's MTU is others' business: it is followed, not set */
 };
 
 /* management_create makes the loop; `hold` may be NULL. Returns NULL with errno set. */

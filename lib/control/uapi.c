@@ -118,6 +118,14 @@ uapi_create(struct management *management, struct tunnel *tunnel, struct ev_loop
 		unlink(created->address.sun_path);
 		fd = listen_on(&created->address);
 	}
+	if (fd == -EACCES || fd == -EPERM || fd == -EROFS || fd == -ENOENT) {
+		/* A user's own gateway carries packets all the same. */
+		log_warning(log, "cannot listen on %s: %s; wg(8) will not reach this tunnel",
+			created->address.sun_path, strerror(-fd));
+		free(created);
+		*uapi = NULL;
+		return 0;
+	}
 	if (fd < 0) {
 		log_error(log, "cannot listen on %s: %s%s", created->address.sun_path,
 			strerror(-fd),

@@ -14,8 +14,9 @@ struct uapi;
 
 /*
  * uapi_create listens on UAPI_DIR/NAME.sock of the tunnel, mode 0600, in the event loop. A socket
- * file that nobody listens on is replaced; -EADDRINUSE if somebody does. Returns 0, or a negative
- * errno with one line in the log.
+ * file that nobody listens on is replaced; -EADDRINUSE if somebody does. Where the folder is not
+ * ours to write to, that is a warning, and *uapi is NULL. Returns 0, or a negative errno with one
+ * line in the log.
  */
 int uapi_create(struct management *management, struct tunnel *tunnel, struct ev_loop *loop,
 	struct uapi **uapi) __attribute__((warn_unused_result));

@@ -28,6 +28,8 @@ _Static_assert(TUNNEL_CONFIG_MTU_MIN == TUNNEL_MTU_MIN && TUNNEL_CONFIG_MTU_MAX 
 #define INNER_DEPTH 1024
 /* Of the buffers that inner packets come in, those that may wait for sessions: one in this many. */
 #define STAGED_SHARE 4
+/* Of a host device whose MTU is others' business, until they set it: what everybody begins with. */
+#define BARE_MTU 1420
 
 static int
 make_lane(struct gateway *gateway, unsigned id)
@@ -258,7 +260,7 @@ make_tunnel(struct gateway *gateway, const struct gateway_tunnel_settings *setti
 	struct tunnel *tunnel = tunnel_create(&(const struct tunnel_settings){
 		.name = settings->name,
 		.number = gateway->control.tunnel_count,
-		.listen_port = settings->listen_port,
+		.listen_port = added->listen_port,
 		.private_key = settings->config->private_key,
 		.addresses = settings->addresses,
 		.address_count = settings->address_count,
@@ -361,25 +363,47 @@ open_tunnel(struct gateway *gateway, const struct gateway_tunnel_settings *setti
 	return 0;
 }
 
+/* The MTU that a tunnel begins with. */
+static uint32_t
+first_mtu(const struct gateway *gateway, const struct gateway_tunnel_settings *settings)
+{
+	const uint32_t most = tunnel_mtu(gateway->settings.underlay->mtu);
+
+	if (settings->config->mtu != 0)
+		return settings->config->mtu;
+	return settings->bare ? RTE_MIN(most, (uint32_t)BARE_MTU) : most;
+}
+
+static int
+take_port(struct gateway *gateway, uint16_t *port)
+{
+	struct hold *hold = gateway->settings.hold;
+
+	if (hold == NULL)
+		return 0;
+	return *port == 0 ? hold_any_port(hold, port, gateway->settings.log)
+			  : hold_port(hold, *port, gateway->settings.log);
+}
+
 int
 gateway_add_tunnel(struct gateway *gateway, const struct gateway_tunnel_settings *settings,
 	struct port **inner_end)
 {
-	const uint32_t mtu = settings->config->mtu != 0
-		? settings->config->mtu
-		: tunnel_mtu(gateway->settings.underlay->mtu);
-	const struct log *log = gateway->settings.log;
+	const uint32_t mtu = first_mtu(gateway, settings);
+	uint16_t listen_port = settings->listen_port;
 	struct gateway_tunnel *added;
-	int error = gateway_check_mtu(gateway, settings, log);
+	int error = gateway_check_mtu(gateway, settings, gateway->settings.log);
 
 	if (error == 0)
 		error = check_room(gateway, settings);
-	if (error == 0 && gateway->settings.hold != NULL)
-		error = hold_port(gateway->settings.hold, settings->listen_port, log);
+	if (error == 0)
+		error = take_port(gateway, &listen_port);
 	if (error != 0)
 		return error;
 	added = &gateway->tunnels[gateway->tunnel_count];
 	error = open_inner(gateway, settings, mtu, added);
+	added->listen_port = listen_port;
+	added->bare = settings->bare;
 	if (error == 0 && settings->pipeline != NULL)
 		error = pipeline_add(gateway, settings, added);
 	if (error == 0)
@@ -396,6 +420,8 @@ gateway_add_tunnel(struct gateway *gateway, const struct gateway_tunnel_settings
 			.tun = added->device == NULL ? NULL : &added->device->tun,
 			.underlay_mtu = gateway->settings.underlay->mtu,
 			.uapi = settings->uapi,
+			.device_mtu = settings->bare ||
+				(added->device != NULL && added->device->tun.adopted),
 		});
 }
 

@@ -46,12 +46,13 @@ struct gateway_tunnel_settings {
 	const char *name;
 	const struct prefix *addresses; /* host bits kept */
 	unsigned address_count;
-	uint16_t listen_port;
+	uint16_t listen_port; /* 0, if `bare`: any that is free */
 	uint16_t peer_port; /* 0: as configured */
 	const char *netns; /* the network namespace of the TUN, as tun_open has it; or NULL */
 	bool host_device; /* a TUN of that name; else *inner_end is the inner side's */
 	bool caller; /* instead of both: who calls the lanes gives and takes inner packets */
 	bool uapi; /* a UAPI socket of that name */
+	bool bare; /* the host device's addresses, routes and MTU, and the rest, come from others */
 	const char *pipeline; /* as pipeline_choice_parse has it; NULL: there is none */
 	const struct host_match
 		*host_match; /* what does not go there all the same; NULL: nothing */
@@ -65,11 +66,13 @@ struct gateway_lane {
 /* What a tunnel has outside of itself. */
 struct gateway_tunnel {
 	struct tunnel *tunnel;
+	uint16_t listen_port; /* that it begins with */
 	struct port *inner; /* the lanes' end; NULL: the gateway's `caller` */
 	struct port *inner_end; /* the other one, if the caller has it; else NULL */
 	struct host_device *device; /* NULL: there is none */
 	struct port *pipeline; /* NULL: there is none */
 	struct pipeline *connection; /* of a pipeline by memif; else NULL */
+	bool bare; /* as above: there are no routes */
 	struct host_routes routes; /* to the device */
 };
 

@@ -367,9 +367,11 @@ int
 library_tunnel(const struct gl_tunnel_settings *settings, const struct log *log,
 	struct gateway_tunnel_settings *inner, struct prefix *address)
 {
-	const struct tunnel_config *config = settings->config->config;
+	static const struct tunnel_config nothing = {.mtu = 0};
+	const bool bare = settings->config == NULL;
+	const struct tunnel_config *config = bare ? &nothing : settings->config->config;
 
-	if (library_vpn_address(settings->vpn_address, address) != 0) {
+	if (!bare && library_vpn_address(settings->vpn_address, address) != 0) {
 		log_error(log, "VPN address \"%s\" is not an IP address", settings->vpn_address);
 		return -EINVAL;
 	}
@@ -379,9 +381,10 @@ library_tunnel(const struct gl_tunnel_settings *settings, const struct log *log,
 			settings->listen_port != 0 ? settings->listen_port : config->listen_port,
 		.peer_port = settings->peer_port,
 		.addresses = address,
-		.address_count = 1,
+		.address_count = bare ? 0 : 1,
 		.netns = settings->netns,
 		.uapi = true,
+		.bare = bare,
 	};
 	return parse_inner_side(settings, log, inner);
 }

@@ -29,14 +29,14 @@ gateway_check_mtu(const struct gateway *gateway, const struct gateway_tunnel_set
 
 static int
 make_target(struct target *target, const struct gateway_tunnel_settings *settings,
-	const struct log *log)
+	uint16_t listen_port, const struct log *log)
 {
 	const int error = target_from_config(target, settings->config, settings->peer_port);
 
 	if (error != 0)
 		log_error(log, "%s: no memory for what it shall be", settings->name);
 	else
-		target->listen_port = settings->listen_port;
+		target->listen_port = listen_port;
 	return error;
 }
 
@@ -48,7 +48,8 @@ gateway_follow(void *context, const struct tunnel *tunnel, const struct log *log
 	for (unsigned i = 0; i < gateway->tunnel_count; i++) {
 		struct gateway_tunnel *of = &gateway->tunnels[i];
 
-		if (of->tunnel == tunnel && of->device != NULL)
+		if (of->tunnel == tunnel && of->device != NULL && !of->bare &&
+			!of->device->tun.adopted)
 			host_routes_update(
 				&of->routes, &of->device->tun, tunnel, &gateway->control, log);
 	}
@@ -61,7 +62,7 @@ gateway_fill_tunnel(struct gateway *gateway, struct tunnel *tunnel,
 	const struct log *log = gateway->settings.log;
 	struct reconfigure *reconfigure;
 	struct target target;
-	int error = make_target(&target, settings, log);
+	int error = make_target(&target, settings, tunnel->listen_port, log);
 
 	if (error != 0)
 		return error;
@@ -170,7 +171,8 @@ plan(struct change *change, struct reconfigure *reconfigure)
 
 		error = gateway_check_mtu(change->gateway, settings, change->log);
 		if (error == 0)
-			error = make_target(&change->targets[i], settings, change->log);
+			error = make_target(
+				&change->targets[i], settings, settings->listen_port, change->log);
 		if (error != 0)
 			break;
 		change->target_count++;
@@ -216,8 +218,14 @@ gl_gateway_reconfigure(struct gl_gateway *gateway, const struct gl_tunnel_settin
 	const struct log log = library_log(say);
 	int error = 0;
 
-	for (unsigned i = 0; i < count && i < DIRECTORY_TUNNELS_MAX && error == 0; i++)
+	for (unsigned i = 0; i < count && i < DIRECTORY_TUNNELS_MAX && error == 0; i++) {
 		error = library_tunnel(&settings[i], &log, &inner[i], &addresses[i]);
+		if (error != 0 || !inner[i].bare)
+			continue;
+		log_error(&log, "%s has no files to be reconfigured by: what it is, wg(8) says",
+			inner[i].name);
+		error = -EINVAL;
+	}
 	if (error == 0)
 		error = gateway_reconfigure(gateway->gateway, inner, count, dry_run, &log, &counts);
 	*changes = (struct gl_changes){

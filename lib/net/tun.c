@@ -44,11 +44,14 @@ device_create(const char *name, const struct log *log, struct tun *tun)
 	}
 	strncpy(request.ifr_name, name, sizeof(request.ifr_name) - 1);
 	/* Exclusive: never attach to a persistent TUN that somebody else has set up. */
-	request.ifr_flags = (short)(IFF_TUN | IFF_NO_PI | IFF_TUN_EXCL | IFF_VNET_HDR);
+	request.ifr_flags =
+		(short)(IFF_TUN | IFF_NO_PI | IFF_VNET_HDR | (tun->adopted ? 0 : IFF_TUN_EXCL));
 	if (ioctl(tun->fd, TUNSETIFF, &request) < 0) {
 		int error = -errno;
 		log_error(log, "cannot create the host device %s: %s%s", name, strerror(-error),
-			error == -EPERM ? " (CAP_NET_ADMIN is needed)" : "");
+			error == -EPERM ? " (CAP_NET_ADMIN is needed, or a TUN that was made "
+					  "for this user: ip tuntap add NAME mode tun user UID)"
+					: "");
 		return error;
 	}
 	(void)ioctl(tun->fd, TUNSETOFFLOAD, OFFLOADS);
@@ -150,6 +153,14 @@ open_inside(void *context)
 	const struct opening *opening = context;
 	struct netlink netlink;
 
+	opening->tun->adopted = geteuid() != 0 && if_nametoindex(opening->name) != 0;
+	if (opening->tun->adopted) {
+		log_info(opening->log,
+			"%s is there already, and is taken as it is: its addresses, routes and MTU are "
+			"left to whoever has made it",
+			opening->name);
+		return device_create(opening->name, opening->log, opening->tun);
+	}
 	if (if_nametoindex(opening->name) != 0) {
 		log_error(opening->log,
 			"an interface %s exists already: remove it, or name the host device "
@@ -233,6 +244,21 @@ tun_set_mtu(const struct tun *tun, uint32_t mtu)
 	result = link_set(&netlink, tun->ifindex, mtu, false);
 	netlink_close(&netlink);
 	return result;
+}
+
+uint32_t
+tun_mtu(const struct tun *tun)
+{
+	const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq request = {.ifr_ifindex = (int)tun->ifindex};
+	uint32_t mtu = UINT32_MAX;
+
+	/* It may have been given another name. */
+	if (ioctl(fd, SIOCGIFNAME, &request) == 0 && ioctl(fd, SIOCGIFMTU, &request) == 0)
+		mtu = (uint32_t)request.ifr_mtu;
+	if (fd >= 0)
+		close(fd);
+	return mtu;
 }
 
 static int

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "wire/segment.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -18,13 +19,15 @@ struct tun {
 	int fd; /* non-blocking; one IP packet per read or write, behind a virtio_net_hdr */
 	int netns; /* the network namespace that it is in; -1: our own */
 	uint32_t ifindex;
+	bool adopted; /* it was there: addresses, routes and MTU are somebody else's business */
 	char name[16];
 };
 
 /*
  * tun_open creates the TUN `name` with `mtu` in the network namespace `netns` (as netns_open has
  * it; NULL: our own), gives it the addresses (with their prefix lengths; host bits kept) and sets
- * it up. It goes when the descriptor is closed. Returns 0, or a negative errno with one line in
+ * it up. It goes when the descriptor is closed. Another user than root gets a persistent TUN that
+ * was made for him as it is, and leaves it there. Returns 0, or a negative errno with one line in
  * `log`: -EBUSY if an interface of that name exists.
  */
 int tun_open(const char *name, const char *netns, uint32_t mtu, const struct prefix addresses[],
@@ -32,6 +35,9 @@ int tun_open(const char *name, const char *netns, uint32_t mtu, const struct pre
 
 /* tun_set_mtu changes the device's MTU. Returns 0 or a negative errno. */
 int tun_set_mtu(const struct tun *tun, uint32_t mtu) __attribute__((warn_unused_result));
+
+/* tun_mtu returns the device's MTU; UINT32_MAX if it is gone. Of a device in our own namespace. */
+uint32_t tun_mtu(const struct tun *tun);
 
 /*
  * tun_route_add routes `prefix` to the device (scope link). Returns 0, also if the device has such

@@ -1,7 +1,7 @@
 #!/bin/bash
 # The underlay udp, plain sockets of the kernel's: both families, full-size packets, TCP and UDP both
-# ways, a peer that moves, a listen port that changes, a way with a smaller MTU, a peer on loopback,
-# and all of it without privileges.
+# ways, a peer that moves, a listen port that changes, a way with a smaller MTU, and all of it without
+# privileges.
 # Arguments: PEER
 #
 #   a (gateway) ──── lan ──── b (peer): 192.0.2.2:4567, 192.0.2.102:5999, [2001:db8::2]:5999
@@ -41,7 +41,36 @@ mtu_is() {
 	[ "$(instance_run a cat "/sys/class/net/$(device a)/mtu")" = "$1" ]
 }
 
-cluster a b
+# A user who may do nothing, with a TUN that root has made for him and set up.
+user_start() {
+	local dev name=$1 uid=65534
+	dev=$(device "$name")
+	host_address "$name"
+	instance_run "$name" ip tuntap add dev "$dev" mode tun user "$uid"
+	instance_run "$name" ip addr add "$(inside "$name")/24" dev "$dev"
+	instance_run "$name" ip link set "$dev" mtu 1400 up
+	chmod o+x "$work"
+	chown -R "$uid" "$(config_dir "$name")"
+	spawn "$work/$name.log" ip netns exec "$(host_ns "$name")" \
+		env -u MITIGATOR_VPN_ADDRESS -u XDG_RUNTIME_DIR \
+		setpriv --reuid "$uid" --regid "$uid" --clear-groups --inh-caps -all \
+		--bounding-set -all --no-new-privs "$guardlane" run \
+		--config-dir "$(config_dir "$name")" --host "tun:$dev" --hugepages no --memory 64
+	pid["$name"]=$!
+	kind[$name]=guardlane
+	within 60 log_says "$name" "ready: underlay udp"
+}
+
+may_do_nothing() {
+	grep -q '^CapPrm:\s*0*$' "/proc/${pid[$1]}/status" &&
+		grep -q '^Uid:\s*65534' "/proc/${pid[$1]}/status"
+}
+
+device_stays() {
+	instance_run "$1" ip link show "$(device "$1")"
+}
+
+cluster a b u
 instance_start b "$peer"
 instance_start a "$gateway" --underlay udp
 fact "a reaches b" reaches a b
@@ -85,6 +114,21 @@ fact "the MTU follows that of the way" within 5 mtu_is 1320
 fact "a packet of that size passes" pings a b 4 -M do -s 1292
 instance_run a ip -6 route del 2001:db8::2/128 dev eth0
 fact "and rises again" within 5 mtu_is 1420
+
+user_start u
+fact "a user's gateway has no privileges" may_do_nothing u
+fact "it says what it does without" log_says u 'warning: .*underlay udp'
+fact "it takes the device that was made for it" log_says u 'is taken as it is'
+instance_wg b set listen-port 4567
+instance_run b ip addr add 192.0.2.2/24 dev eth0
+fact "u reaches b" reaches u b
+fact "b reaches u" reaches b u
+fact "iperf3 TCP u to b" iperf "TCP u to b" u b
+fact "iperf3 TCP b to u" iperf "TCP b to u" b u
+info_rates
+fact "u reaches a, which is on udp too" reaches u a
+fact "u ends" instance_stop u
+fact "its device is left as it was" device_stays u
 
 fact "nothing was refused by the kernel" drops_nothing_of out_refused
 fact "a ends" instance_stop a
