@@ -3,6 +3,9 @@
 # shellcheck shell=bash
 
 declare -A testpmd_pid=()
+testpmd_memory=128                      # MiB
+testpmd_ns=                             # the network namespace it runs in; empty: ours
+testpmd_eal=()                          # further arguments of EAL, such as a second --vdev
 
 # testpmd_start NAME FORWARD-MODE DEVICE-ARGUMENTS [TESTPMD-ARGUMENT...]: returns when it forwards.
 testpmd_start() {
@@ -24,9 +27,10 @@ testpmd_spawn() {
 testpmd_exec() {
 	local name=$1 mode=$2 device=$3
 	shift 3
-	exec nice -n 5 stdbuf -oL dpdk-testpmd --no-huge -m 128 --no-pci --no-telemetry \
+	exec nice -n 5 ${testpmd_ns:+ip netns exec "$testpmd_ns"} stdbuf -oL \
+		dpdk-testpmd --no-huge -m "$testpmd_memory" --no-pci --no-telemetry \
 		--file-prefix "$run-$name" --lcores '0@(0,1),1@(0,1)' --log-level '*:error' \
-		--vdev "net_memif0,$device" -- -i --auto-start --forward-mode="$mode" \
+		--vdev "net_memif0,$device" "${testpmd_eal[@]}" -- -i --auto-start --forward-mode="$mode" \
 		--total-num-mbufs=8192 --no-lsc-interrupt "$@" <>"$work/$name.commands"
 }
 
