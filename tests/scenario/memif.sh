@@ -30,7 +30,7 @@ dropped() {
 	status_json | jq ".drops.$1"
 }
 
-# memif_peer_start ROLE RINGS [rubbish]: sends to b as fast as it can, and takes what comes.
+# memif_peer_start ROLE RINGS [rubbish|ip]: sends to b as fast as it can, and takes what comes.
 memif_peer_start() {
 	: >"$work/peer.log"
 	spawn "$work/peer.log" nice -n 5 "$memif_peer" "$socket" "$1" "$2" \

@@ -1,11 +1,11 @@
 /*
  * A packet pipeline that is made to be killed: it talks memif without DPDK, so it is up at once.
- * Usage: memif-peer SOCKET server|client RINGS SOURCE DESTINATION [rubbish]
+ * Usage: memif-peer SOCKET server|client RINGS SOURCE DESTINATION [rubbish|ip]
  *
  * Sends packets of UDP from SOURCE to DESTINATION (IPv4) as fast as its rings take them, takes all
  * that comes, and says "connected", then "traffic" once many have gone both ways. With "rubbish" it
  * goes on to write anything anywhere in the shared memory, sending all the while, until it is
- * disconnected for that: says "disconnected: WHY" and ends.
+ * disconnected for that: says "disconnected: WHY" and ends. With "ip" its packets have no Ethernet.
  */
 #include "net/memif_channel.h"
 #include "net/memif_socket.h"
@@ -35,6 +35,8 @@ struct peer {
 	struct memif_channel channel;
 	struct memif_link *link;
 	uint8_t frame[FRAME_LEN];
+	const uint8_t *data; /* what is sent: the frame, or the packet in it */
+	uint32_t len;
 	unsigned long sent;
 	unsigned long received;
 };
@@ -86,9 +88,9 @@ send_as_client(struct peer *peer, struct memif_ring *ring)
 	for (; (uint16_t)(ring->next - tail) < ring->size; ring->next++) {
 		const unsigned slot = ring->next & (ring->size - 1U);
 
-		memcpy(ring->buffers + (size_t)slot * ring->buffer_len, peer->frame, FRAME_LEN);
+		memcpy(ring->buffers + (size_t)slot * ring->buffer_len, peer->data, peer->len);
 		shared->descriptors[slot] = (struct memif_descriptor){
-			.len = FRAME_LEN,
+			.len = peer->len,
 			.offset = ring->buffer_offset + slot * ring->buffer_len,
 		};
 		peer->sent++;
@@ -108,8 +110,8 @@ send_as_server(struct peer *peer, struct memif_ring *ring)
 
 		/* Rubbish of our own may be there. */
 		if (offset <= ring->regions[0].len - FRAME_LEN)
-			memcpy(ring->regions[0].data + offset, peer->frame, FRAME_LEN);
-		to->len = FRAME_LEN;
+			memcpy(ring->regions[0].data + offset, peer->data, peer->len);
+		to->len = peer->len;
 		peer->sent++;
 	}
 	__atomic_store_n(&shared->tail, ring->next, __ATOMIC_RELEASE);
@@ -257,8 +259,15 @@ main(int argc, char *argv[])
 		.name = "peer",
 	};
 	make_frame(peer.frame, argv[4], argv[5]);
+	peer.data = peer.frame;
+	peer.len = FRAME_LEN;
+	if (argc == 7 && strcmp(argv[6], "ip") == 0) {
+		peer.terms.mode = MEMIF_MODE_IP;
+		peer.data += FRAME_LEN - IP_LEN;
+		peer.len = IP_LEN;
+	}
 	srandom((unsigned)getpid());
 	agree(&peer, open_socket(argv[1], client));
-	run(&peer, argc == 7);
+	run(&peer, argc == 7 && peer.terms.mode == MEMIF_MODE_ETHERNET);
 	return 0;
 }

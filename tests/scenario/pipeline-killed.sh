@@ -99,3 +99,16 @@ for role in client server; do
 		'.pipeline.lanes | map(.rx.no_buffer) | add == 0'
 	fact "it is told to end, and ends" instance_stop a
 done
+
+more_to_b() {
+	[ "$(b_received)" -gt $(($1 + 1000000)) ]
+}
+
+rm -f "$socket"
+gateway_start --pipeline "memif:$socket,mode=ip"
+before=$(b_received)
+fact "without Ethernet (mode=ip) there is traffic both ways" life client 1 ip
+fact "and what it has sent comes to b" within 5 more_to_b "$before"
+fact "one with Ethernet is refused" eval \
+	'memif_peer_start client 1; within 5 memif_peer_says "memif-peer: agree: it says"'
+fact "the gateway is told to end, and ends" instance_stop a
