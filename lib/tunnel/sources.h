@@ -20,10 +20,13 @@ struct source {
 	struct address address;
 };
 
+#define SOURCE_WORDS ((sizeof(struct source) + 7) / 8)
+
 /* Each address has one place, by a hash, and takes it from whichever had it. Zeroed is empty. */
 struct sources {
 	_Atomic uint32_t version; /* writer: odd while it writes */
-	struct source entries[SOURCES_MAX];
+	/* writer; each is a struct source, in pieces that a reader may look at meanwhile. */
+	_Atomic uint64_t words[SOURCES_MAX][SOURCE_WORDS];
 };
 
 /* sources_note counts `len` bytes that came from `address` at `now_ns`. The writer; wait-free. */

@@ -18,8 +18,8 @@
 
 #define MANY 40000
 
-/* AddressSanitizer turns mlock() into nothing. */
-#ifdef __SANITIZE_ADDRESS__
+/* Sanitizers turn mlock() into nothing. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 static const bool mlock_is_real = false;
 #else
 static const bool mlock_is_real = true;
