@@ -26,6 +26,9 @@
 #define BOOT_NS (1000 * NS_IN_S)
 #define REAL_NS (UINT64_C(1700000000) * NS_IN_S)
 
+static struct rte_mempool *kept_pool;
+static struct rte_mempool *kept_control_pool;
+
 static const uint8_t preshared_key[32] = {7, 7, 7};
 
 int
@@ -345,17 +348,22 @@ start_gateway(struct pair *pair, struct pair_site *site)
 		keep_quiet(site);
 }
 
-/* Named by the pair, so that one that a failed test has left behind does not fail the next. */
+/*
+ * Pools are made once: that takes longer than most of what is done with them. One that a failed
+ * test has left in use is left alone, and another takes its place, named by the pair.
+ */
 static struct rte_mempool *
-make_pool(const struct pair *pair, const char *what, unsigned count)
+take_pool(struct rte_mempool **kept, const struct pair *pair, const char *what, unsigned count)
 {
-	struct rte_mempool *pool;
 	char name[RTE_MEMPOOL_NAMESIZE];
 
+	if (*kept != NULL && rte_mempool_avail_count(*kept) == count)
+		return *kept;
 	snprintf(name, sizeof(name), "%s_%x", what, (unsigned)((uintptr_t)pair >> 4));
-	pool = rte_pktmbuf_pool_create(name, count, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
-	assert_non_null(pool);
-	return pool;
+	*kept = rte_pktmbuf_pool_create(
+		name, count, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+	assert_non_null(*kept);
+	return *kept;
 }
 
 static void
@@ -377,8 +385,8 @@ pair_begin(const struct pair_options *options)
 	pair->extra_keys = calloc(options->extra_peers + 1, sizeof(*pair->extra_keys));
 	assert_non_null(pair->extra_keys);
 	gateways = options->gateways != 0 ? options->gateways : pair->site_count;
-	pair->pool = make_pool(pair, "lanes", POOL_COUNT);
-	pair->control_pool = make_pool(pair, "control", CONTROL_POOL_COUNT);
+	pair->pool = take_pool(&kept_pool, pair, "lanes", POOL_COUNT);
+	pair->control_pool = take_pool(&kept_control_pool, pair, "control", CONTROL_POOL_COUNT);
 	for (unsigned i = 0; i < pair->site_count; i++)
 		site_init(pair, i);
 	wire_init(&pair->wire, pair->pool, &pair->sites[0].clock.boot_ns, seed_for_run());
@@ -412,8 +420,6 @@ pair_end(struct pair *pair)
 	}
 	assert_int_equal(rte_mempool_avail_count(pair->pool), POOL_COUNT);
 	assert_int_equal(rte_mempool_avail_count(pair->control_pool), CONTROL_POOL_COUNT);
-	rte_mempool_free(pair->pool);
-	rte_mempool_free(pair->control_pool);
 	free(pair->extra_keys);
 	free(pair);
 }
