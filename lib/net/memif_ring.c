@@ -133,6 +133,18 @@ copy_in(struct rte_mbuf *mbuf, const struct memif_piece pieces[], unsigned count
 	return true;
 }
 
+/*
+ * DPDK's driver, as a client, sets this flag where a packet goes on and never takes it away: once
+ * the ring has wrapped, packets after long ones would run into each other.
+ */
+static void
+clear_chains(struct memif_ring *ring, const struct memif_piece pieces[], unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (pieces[i].more)
+			ring->shared->descriptors[(ring->next + i) & (ring->size - 1U)].flags = 0;
+}
+
 /* Gives the descriptors up to `next` back. */
 static void
 give_back(struct memif_ring *ring, uint16_t next)
@@ -198,6 +210,7 @@ memif_ring_receive(struct memif_ring *ring, struct rte_mempool *pool, struct rte
 		made += copy_in(mbufs[made], pieces + at, len, counters);
 		at += len;
 	}
+	clear_chains(ring, pieces, at);
 	give_back(ring, (uint16_t)(ring->next + at));
 	if (made < most)
 		rte_pktmbuf_free_bulk(mbufs + made, most - made);
