@@ -108,13 +108,9 @@ start_a() {
 }
 
 core_pattern=$(</proc/sys/kernel/core_pattern)
-give_back() {
-	local status=$?
-	echo "$core_pattern" >/proc/sys/kernel/core_pattern
-	(exit "$status")
-	cleanup
-}
-trap give_back EXIT
+# The status is cleanup's to see, and it must come to that also after a failure.
+trap 'status=$?; trap - ERR; set +e; echo "$core_pattern" >/proc/sys/kernel/core_pattern
+	(exit "$status"); cleanup' EXIT
 echo core >/proc/sys/kernel/core_pattern
 
 hugepages_take 160
