@@ -125,12 +125,13 @@ static void
 leave_terminal(void)
 {
 	const int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+	const char *level = getenv("LOG_LEVEL");
 
 	if (nothing < 0)
 		return;
 	dup2(nothing, STDIN_FILENO);
 	dup2(nothing, STDOUT_FILENO);
-	if (getenv("LOG_LEVEL") == NULL || strcmp(getenv("LOG_LEVEL"), "silent") == 0)
+	if (level == NULL || strcmp(level, "silent") == 0)
 		dup2(nothing, STDERR_FILENO);
 	close(nothing);
 }
