@@ -88,8 +88,8 @@ void
 secret_hide_stack(void)
 {
 	pthread_attr_t attributes;
-	void *stack;
-	size_t len;
+	void *stack = NULL;
+	size_t len = 0;
 
 	if (pthread_getattr_np(pthread_self(), &attributes) != 0)
 		return;

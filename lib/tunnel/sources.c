@@ -24,7 +24,7 @@ place_of(const struct address *address)
 static void
 load(_Atomic uint64_t const from[static SOURCE_WORDS], struct source *entry)
 {
-	uint64_t words[SOURCE_WORDS];
+	uint64_t words[SOURCE_WORDS] = {0};
 
 	for (unsigned i = 0; i < SOURCE_WORDS; i++)
 		words[i] = atomic_load_explicit(&from[i], memory_order_relaxed);

@@ -435,10 +435,11 @@ static struct nexthop
 resolve(const char *text, const char *source_text, uint32_t mark)
 {
 	const struct address to = lab_address(text);
-	const struct address source =
-		source_text == NULL ? (struct address){0} : lab_address(source_text);
+	struct address source = {0};
 	struct nexthop nexthop;
 
+	if (source_text != NULL)
+		source = lab_address(source_text);
 	nexthops_resolve(nexthops, &to, 0, source_text == NULL ? NULL : &source, mark, &nexthop);
 	return nexthop;
 }
