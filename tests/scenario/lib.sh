@@ -43,8 +43,9 @@ info() {
 	printf 'info  %s\n' "$*"
 }
 
+# Whatever the last line ends with, the next one is one of its own.
 quote() {
-	sed 's/^/      | /'
+	sed 's/^/      | /; $a\'
 }
 
 show_logs() {
