@@ -45,7 +45,7 @@ info() {
 
 # Whatever the last line ends with, the next one is one of its own.
 quote() {
-	sed 's/^/      | /; $a\'
+	awk '{ print "      | " $0 }'
 }
 
 show_logs() {

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Two gateways back to back, each with a pipeline whose own stack is the kernel's: TCP both ways,
-# jumbo packets, IPv4 and IPv6 inside and outside, and lanes without a ring.
+# jumbo packets, IPv4 and IPv6 inside and outside.
 # Arguments: none
 #
 #   ca: kernel ── veth ── testpmd ── memif ── a ── lan, MTU 9000 ── b ── memif ── testpmd ── veth ── cb
