@@ -7,21 +7,23 @@
 #   a (gateway, with hugepages; /run, /tmp, /dev/shm are its own) ──── lan ──── b (gateway)
 . "$(dirname "$0")/lib.sh"
 
-# A place where only what runs in it can have left anything. It lives as long as its `sleep`.
+# A place where only what runs in it can have left anything but this tree. It lives as long as its `sleep`.
 place_create() {
 	spawn "$work/place.log" unshare --mount sleep infinity
 	place=$!
 	within 20 is_apart "$place"
 	in_place bash -ec '
 		mount -t tmpfs tmpfs /mnt
-		mkdir /mnt/work /mnt/huge
+		mkdir /mnt/work /mnt/root /mnt/huge
 		mount --bind "$0" /mnt/work
+		mount --bind "$1" /mnt/root
 		mount -t tmpfs tmpfs /run
 		mount -t tmpfs tmpfs /dev/shm
 		mount -t tmpfs tmpfs /tmp
-		mkdir -p "$0" /run/dpdk
+		mkdir -p "$0" "$1" /run/dpdk
+		mount --bind /mnt/root "$1"
 		mount --bind /mnt/work "$0"
-		mount -t hugetlbfs none /mnt/huge' "$work"
+		mount -t hugetlbfs none /mnt/huge' "$work" "$root"
 	printf '#!/bin/bash\nulimit -c unlimited\nexec nsenter -t %q -m --wd=%q %q "$@"\n' "$place" \
 		"$work/cwd" "$guardlane" >"$work/guardlane"
 	chmod +x "$work/guardlane"
@@ -38,7 +40,8 @@ in_place() {
 
 # Files that hold something, of whatever size they say they are.
 files_left() {
-	in_place find /run /tmp /dev/shm /mnt/huge -path "$work" -prune -o -type f -print
+	in_place find /run /tmp /dev/shm /mnt/huge \( -path "$work" -o -path "$root" \) \
+		-prune -o -type f -print
 	find "$work/cwd" -type f
 }
 
