@@ -37,6 +37,12 @@ source_is() {
 	instance_wg b show endpoints | grep -qF "$1:4567"
 }
 
+# What b has heard last came from the address that it asks. The first answer may come from the one of
+# before: the way changes behind the packet that shows it.
+answers_from() {
+	instance_wg b set peer "${public_key[a]}" endpoint "$1:4567" && pings b a && source_is "$1"
+}
+
 mtu_is() {
 	[ "$(instance_run a cat "/sys/class/net/$(device a)/mtu")" = "$1" ]
 }
@@ -85,9 +91,7 @@ info_rates
 
 # Answers leave from the address that was addressed, though the kernel would choose another.
 instance_run a ip addr add 192.0.2.201/24 dev eth0
-instance_wg b set peer "${public_key[a]}" endpoint 192.0.2.201:4567
-fact "b reaches a at a second address" reaches b a
-fact "a answers from there" source_is 192.0.2.201
+fact "b reaches a at a second address, and a answers from there" within 30 answers_from 192.0.2.201
 
 move
 fact "b reaches a from its new place" reaches b a
