@@ -94,7 +94,6 @@ lane_main(void *context)
 {
 	struct instance *instance = context;
 
-	gl_thread_hide_stack();
 	if (instance->plan.confine)
 		confine_or_end(CONFINE_LANE, false);
 	/* Lcore 0 is the main one. */
@@ -115,6 +114,14 @@ find_pci(const struct plan *plan, struct eal_pci *pci)
 		if (pipeline != NULL && strncmp(pipeline, kind, strlen(kind)) == 0)
 			pci->devices[pci->count++] = pipeline + strlen(kind);
 	}
+}
+
+/* Once: a lane that has given up its privileges could not, and EAL's threads stay. */
+static int
+hide_lane_stack(void *context)
+{
+	gl_thread_hide_stack();
+	return 0;
 }
 
 static int
@@ -140,6 +147,8 @@ start_eal(struct instance *instance, const struct gl_log *log)
 	find_pci(plan, &pci);
 	error = eal_start(&plan->cpus, &pci, plan->memory_mib, hugepages, log);
 	instance->eal = error == 0 ? EAL_STARTED : EAL_FAILED;
+	if (error == 0 && rte_eal_mp_remote_launch(hide_lane_stack, NULL, SKIP_MAIN) == 0)
+		rte_eal_mp_wait_lcore();
 	instance->eal_cpus = plan->cpus;
 	instance->eal_memory_mib = plan->memory_mib;
 	return error;
