@@ -122,6 +122,13 @@ parse_endpoint(struct tunnel_parse *parse, const char *value, unsigned line)
 {
 	struct tunnel_config_peer *peer = tunnel_parse_peer(parse);
 
+	/* Lint looks at the one that counts; wg(8) at each. */
+	if (peer->endpoint_line != 0 && strchr(peer->host, '%') != NULL)
+		tunnel_parse_warn(parse, peer->endpoint_line,
+			"Endpoint [%s]:%u names an interface, and where there is none of that "
+			"name, wg(8) refuses the file; remove it, a later one counts",
+			peer->host, (unsigned)peer->port);
+	peer->endpoint_line = line;
 	switch (wg_endpoint(value, peer->host, sizeof(peer->host), &peer->port)) {
 	case WG_ENDPOINT_FINE:
 		break;
@@ -207,7 +214,6 @@ tunnel_parse_value(
 		parse_allowed_ips(parse, line->value, line->number);
 		break;
 	case WG_ENDPOINT:
-		tunnel_parse_peer(parse)->endpoint_line = line->number;
 		parse_endpoint(parse, line->value, line->number);
 		break;
 	case WG_KEEPALIVE:

@@ -44,7 +44,8 @@ OTHER_LINES = ["Address = 10.8.3.1/24", "DNS = 192.0.2.1", "MTU = 1420", "Table 
 STRICTER = re.compile(
     r"is one of the few that no private key has|is also that of the peer|is also claimed by|"
     r"the port must be a number|ListenPort must be a number|is not ADDRESS or ADDRESS/LENGTH|"
-    r"the host is neither an address nor a host name|PrivateKey is all zeros")
+    r"the host is neither an address nor a host name|PrivateKey is all zeros|"
+    r"names an interface, and where there is none")
 
 
 def spoilt_key(key):
