@@ -89,7 +89,7 @@ fact "it may be given" says '10.8.9.9 .* is not among' --vpn-address 10.8.9.9 "$
 fact "one that is none is an error" exits 1 --vpn-address 10.8.9.999 "$dir"
 edit '2,5d'
 fact "without the own entry, our key is there to be pasted" \
-	says "PublicKey = ${public_key[a]}, AllowedIPs = 10.8.3.1, Endpoint = OUR-ADDRESS:4567" "$dir"
+	says "PublicKey = ${public_key[a]//+/.}, AllowedIPs = 10.8.3.1, Endpoint = OUR-ADDRESS:4567" "$dir"
 fact "and the sum says so" says '2 peers without our own entry, hash' "$dir"
 edit ''
 rm "$dir/vpn-private.conf"
