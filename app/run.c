@@ -36,16 +36,19 @@ forbid_dumps(void)
 static int
 begin_vigil(const char *interface, const struct gl_log *log, struct vigil **vigil)
 {
+	int error;
+
 	if (interface == NULL)
 		return 0;
 	*vigil = vigil_begin(interface);
 	if (*vigil != NULL)
 		return 0;
+	error = -errno;
 	say(log, GL_LOG_ERROR,
 		"cannot watch over %s and its socket in /var/run/wireguard: %s; without them "
 		"nobody can set or end it",
-		interface, strerror(errno));
-	return -errno;
+		interface, strerror(-error));
+	return error;
 }
 
 static int
