@@ -81,8 +81,8 @@ void plan_say_tunnels(const struct plan *plan, const struct gl_log *log);
 
 /*
  * plan_find_underlay decides on the underlay if nobody has: the interface of the kernel's route to
- * the first peer, or, with a warning, udp where that is not permitted. Returns
- * 0, or a negative errno having said what to do.
+ * the first peer, or, with a warning, udp where that is not permitted. Returns 0, or a negative
+ * errno having said what to do.
  */
 int plan_find_underlay(struct plan *plan, const struct gl_log *log)
 	__attribute__((warn_unused_result));

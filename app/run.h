@@ -1,13 +1,17 @@
 /*
- * The command that runs the gateway.
+ * From settings to a running gateway, until a signal, or what it was made for, ends it.
  * On the packet's way: nowhere.
- * Threads: main.
+ * Threads: main; lanes run on EAL's lcores.
  */
 #pragma once
 
 #include "guardlane.h"
 #include "settings.h"
 
+/*
+ * run_command is `guardlane run`. Returns the exit status: 0, or 1 having said on stderr what is
+ * wrong.
+ */
 int run_command(int argc, char *argv[]);
 
 /* How a gateway is to be run, beside its settings. */

@@ -41,6 +41,7 @@
 #define BEATS(cycles, best) ((cycles) < (best) - (best) / 64)
 /* By less than that a backend may still win. */
 #define NEAR(cycles, best) ((cycles) < (best) + (best) / 4)
+/* By more than that a backend loses the heat. */
 #define OUT(cycles, best) ((cycles) > (uint64_t)(best) + (best) / 16)
 
 static const uint16_t lens[] = {0, 64, 128, 256, 384, 512, 768, 1024, 1424, 2048, 4096, 8960};
