@@ -166,7 +166,8 @@ finish(const struct coalesce_packet packets[], struct coalesce_group *group)
 	if (is_pushed(&packets[group->members[group->count - 1]]))
 		tcp[TCP_FLAGS] |= TCP_PSH;
 	tcp_set_len(first->data, first->tcp_at, group->len);
-	store_be16(tcp + TCP_CHECKSUM, tcp_pseudo_sum(first->data, first->tcp_at, group->len));
+	store_be16(tcp + TCP_CHECKSUM,
+		checksum_fold(checksum_pseudo(first->data, IP_TCP, group->len - first->tcp_at)));
 }
 
 void

@@ -81,15 +81,31 @@ checksum_sum(const uint8_t *data, size_t len)
 }
 
 /*
- * Returns the checksum of the ICMPv6 message of `len` bytes behind the IPv6 header at `packet`:
- * what belongs into its field if that is 0 now; 0 if the right one is there (RFC 4443, 2.3).
+ * Returns the sum, not folded, of the pseudo-header of the IPv4 or IPv6 packet at `packet`: both
+ * addresses, the `len` bytes behind its headers, and the protocol (RFC 9293, 3.1; 8200, 8.1).
  */
+static inline uint64_t
+checksum_pseudo(const uint8_t *packet, uint8_t protocol, size_t len)
+{
+	const bool v6 = packet[0] >> 4 == 6;
+
+	return (uint64_t)checksum_sum(packet + (v6 ? 8 : 12), v6 ? 32 : 8) + len + protocol;
+}
+
+/*
+ * Returns the checksum of the `len` bytes of `protocol` at offset `at` of the packet, with its
+ * pseudo-header: what belongs into its field if that is 0 now; 0 if the right one is there.
+ */
+static inline uint16_t
+checksum_above_ip(const uint8_t *packet, size_t at, uint8_t protocol, size_t len)
+{
+	return (uint16_t)~checksum_fold(
+		checksum_pseudo(packet, protocol, len) + checksum_sum(packet + at, len));
+}
+
+/* The same of the ICMPv6 message of `len` bytes behind the IPv6 header (RFC 4443, 2.3). */
 static inline uint16_t
 checksum_icmpv6(const uint8_t *packet, size_t len)
 {
-	/* Pseudo-header: both addresses, length, next header. */
-	const uint64_t sum = (uint64_t)checksum_sum(packet + 8, 32) + len + IP_ICMPV6 +
-		checksum_sum(packet + IPV6_HEADER_LEN, len);
-
-	return (uint16_t)~checksum_fold(sum);
+	return checksum_above_ip(packet, IPV6_HEADER_LEN, IP_ICMPV6, len);
 }

@@ -76,30 +76,17 @@ tcp_set_len(uint8_t *packet, size_t at, size_t len)
 	store_be16(packet + 10, (uint16_t)~checksum_sum(packet, at));
 }
 
-/* The folded sum over the pseudo-header for `len` bytes of packet, whose TCP header is at `at`. */
-static inline uint16_t
-tcp_pseudo_sum(const uint8_t *packet, size_t at, size_t len)
-{
-	const bool v6 = packet[0] >> 4 == 6;
-
-	return checksum_fold(
-		(uint64_t)checksum_sum(packet + (v6 ? 8 : 12), v6 ? 32 : 8) + (len - at) + IP_TCP);
-}
-
 /* Writes the checksum of the whole segment. */
 static inline void
 tcp_checksum_set(uint8_t *packet, size_t at, size_t len)
 {
 	store_be16(packet + at + TCP_CHECKSUM, 0);
-	store_be16(packet + at + TCP_CHECKSUM,
-		(uint16_t)~checksum_fold((uint64_t)tcp_pseudo_sum(packet, at, len) +
-			checksum_sum(packet + at, len - at)));
+	store_be16(packet + at + TCP_CHECKSUM, checksum_above_ip(packet, at, IP_TCP, len - at));
 }
 
 /* Tells whether the segment's checksum is right. */
 static inline bool
 tcp_checksum_holds(const uint8_t *packet, size_t at, size_t len)
 {
-	return checksum_fold((uint64_t)tcp_pseudo_sum(packet, at, len) +
-		       checksum_sum(packet + at, len - at)) == UINT16_MAX;
+	return checksum_above_ip(packet, at, IP_TCP, len - at) == 0;
 }
