@@ -6,6 +6,8 @@
  */
 #include "table/known_sources.h"
 
+#include "addresses.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,24 +16,6 @@
 
 #define START (UINT64_C(1000) << KNOWN_SOURCES_WINDOW_SHIFT)
 #define WINDOW_NS (UINT64_C(1) << KNOWN_SOURCES_WINDOW_SHIFT)
-
-static struct address
-address_of(const char *text)
-{
-	struct address address;
-
-	assert_int_equal(address_parse(text, &address), 0);
-	return address;
-}
-
-/* The n-th of many IPv4 addresses. */
-static struct address
-numbered(uint32_t n)
-{
-	const uint8_t bytes[4] = {10, (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n};
-
-	return address_from_bytes(ADDRESS_IPV4, bytes);
-}
 
 static unsigned
 allowed(struct known_sources *known, const char *source, unsigned tries, uint64_t now_ns)

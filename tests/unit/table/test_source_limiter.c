@@ -5,6 +5,8 @@
  */
 #include "table/source_limiter.h"
 
+#include "addresses.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -15,24 +17,6 @@
 #define START (1000 * NS_IN_S)
 /* As the numbers of the header have it. */
 #define INTERVAL_NS (50 * NS_IN_MS)
-
-static struct address
-address_of(const char *text)
-{
-	struct address address;
-
-	assert_int_equal(address_parse(text, &address), 0);
-	return address;
-}
-
-/* The n-th of many IPv4 addresses. */
-static struct address
-numbered(uint32_t n)
-{
-	const uint8_t bytes[4] = {10, (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n};
-
-	return address_from_bytes(ADDRESS_IPV4, bytes);
-}
 
 static unsigned
 allowed(struct source_limiter *limiter, const char *source, unsigned tries, uint64_t now_ns)
