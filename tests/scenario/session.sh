@@ -21,10 +21,4 @@ else
 fi
 fact "the handshake is on a's list" handshake_done a b
 fact "the handshake is on b's list" handshake_done b a
-fact "a full-size packet passes whole, a to b" pings a b 4 -M do -s 1392
-fact "a full-size packet passes whole, b to a" pings b a 4 -M do -s 1392
-fact "iperf3 TCP a to b" iperf "TCP a to b" a b
-fact "iperf3 TCP b to a" iperf "TCP b to a" b a
-fact "iperf3 UDP a to b" iperf "UDP a to b" a b -u -b 50M -l 1200
-fact "iperf3 UDP b to a" iperf "UDP b to a" b a -u -b 50M -l 1200
-info_rates
+carries_all a b

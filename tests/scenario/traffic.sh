@@ -75,3 +75,15 @@ sends_file() {
 	within 20 test -e "$work/received" || return
 	cmp "$work/random.sha256" "$work/received"
 }
+
+# carries_all A B: the facts that full-size packets and bulk pass between two, each way.
+carries_all() {
+	local a=$1 b=$2
+	fact "a full-size packet passes whole, $a to $b" pings "$a" "$b" 4 -M do -s 1392
+	fact "a full-size packet passes whole, $b to $a" pings "$b" "$a" 4 -M do -s 1392
+	fact "iperf3 TCP $a to $b" iperf "TCP $a to $b" "$a" "$b"
+	fact "iperf3 TCP $b to $a" iperf "TCP $b to $a" "$b" "$a"
+	fact "iperf3 UDP $a to $b" iperf "UDP $a to $b" "$a" "$b" -u -b 50M -l 1200
+	fact "iperf3 UDP $b to $a" iperf "UDP $b to $a" "$b" "$a" -u -b 50M -l 1200
+	info_rates
+}
