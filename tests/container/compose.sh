@@ -83,7 +83,7 @@ done
 fact "a's packet processor reaches b's" container_reaches a b processor
 fact "a's database reaches b's VPN address all the same" container_pings a b
 for name in a b; do
-	fact "$name: the second VPN goes" compose "$name" rm --stop --force processor gateway-dataplane
+	fact "$name: the second VPN goes" removes "$name" processor gateway-dataplane
 	overlay_remove "$name" docker-compose.dataplane.yml "$dataplane_overlay"
 done
 fact "a's database still reaches b's VPN address" container_reaches a b

@@ -127,11 +127,20 @@ forgetful() {
 	ip netns exec "$ns" sysctl -qw net.netfilter.nf_conntrack_udp_timeout{,_stream}=2
 }
 
-# Compose removes all containers at once, and podman, other than Docker, refuses to remove one whose
-# network another has: those go first.
+# removes NAME SERVICE...: one after the other. Compose removes all at once, and podman, other than
+# Docker, refuses to remove one whose network another has: those go first.
+removes() {
+	local name=$1 service
+	shift
+	for service in "$@"; do
+		compose "$name" rm --stop --force "$service" || return
+		! podman_on "$name" container exists "$(container "$name" "$service")" || return
+	done
+}
+
 down() {
 	[ "$(inspect "$1" database '{{.HostConfig.NetworkMode}}')" = bridge ] ||
-		compose "$1" rm --stop --force database || return
+		removes "$1" database || return
 	compose "$1" down
 }
 
