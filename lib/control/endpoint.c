@@ -135,12 +135,13 @@ endpoint_roamed(struct control *control, struct peer *peer)
 	char key[KEY_ABBREVIATED_MAX];
 	char to[ENDPOINT_TEXT_MAX];
 
-	/* From here on a lane may write it again. */
-	atomic_store_explicit(&peer->roam_busy, false, memory_order_release);
 	if (address_equal(&remote.address, &peer->endpoint.address))
 		remote.scope_id = peer->endpoint.scope_id;
 	if (!endpoint_equal(&remote, &peer->endpoint))
 		log_debug(control->log, "peer %s roamed to %s",
 			key_abbreviate(peer->remote.public_key, key), endpoint_format(&remote, to));
 	endpoint_set(control, peer, &remote, &local);
+	/* From here on a lane may write it again, and send. */
+	atomic_store_explicit(&peer->roaming, false, memory_order_release);
+	peer_order_all(peer, control->rings, PEER_FLUSH);
 }

@@ -57,9 +57,9 @@ check_replay(struct lane *lane, struct batch *batch, const struct run *run)
 }
 
 /*
- * The endpoint follows the last packet of the run. Control publishes the new way; until it has, and
- * as long as packets come from elsewhere than what is published, each run tries again, so nothing
- * is lost if the mailbox is taken.
+ * The endpoint follows the last packet of the run. Control publishes the new way; until it has,
+ * what is to be sent is staged. As long as packets come from elsewhere than what is published, each
+ * run tries again, so nothing is lost if the mailbox is taken.
  */
 static void
 follow_endpoint(struct lane *lane, struct peer *peer, const struct outer *outer)
@@ -72,7 +72,7 @@ follow_endpoint(struct lane *lane, struct peer *peer, const struct outer *outer)
 	/* No peer is at an address of ours, whatever its packets say. */
 	if (directory_is_local(lane->directory, &outer->source.address))
 		return;
-	if (atomic_exchange_explicit(&peer->roam_busy, true, memory_order_acquire))
+	if (atomic_exchange_explicit(&peer->roaming, true, memory_order_acquire))
 		return;
 	peer->roamed.remote = outer->source;
 	peer->roamed.local = outer->destination;

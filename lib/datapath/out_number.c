@@ -45,6 +45,7 @@ out_number(struct lane *lane, struct batch *batch)
 			continue;
 		if (!session_reserve(
 			    run->session, (unsigned)__builtin_popcountll(mask), &counter)) {
+			lane_want_session(lane, run->peer, batch->now_ns);
 			MASK_FOREACH (i, mask)
 				out_stage(lane, batch, (unsigned)i, run->peer);
 			continue;

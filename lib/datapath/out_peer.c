@@ -1,6 +1,7 @@
 /*
  * Finds the peer of each inner packet by its destination, and the peer's session.
- * On the packet's way: out, 2 of 6. Packets without a session are staged.
+ * On the packet's way: out, 2 of 6. Packets without a session are staged, and those whose peer is
+ * about to get a new way.
  * Threads: the lane that owns the batch.
  */
 #include "datapath/stages.h"
@@ -66,8 +67,11 @@ out_peer(struct lane *lane, struct batch *batch)
 			continue;
 		packet->peer = peer;
 		session = peer_send_session(peer, batch->now_ns);
+		if (session == NULL)
+			lane_want_session(lane, peer, batch->now_ns);
 		/* Behind packets that wait, so that none overtakes them. */
-		if (session == NULL || peer->lanes[lane->settings.id].staged.count > 0)
+		if (session == NULL || peer_send_waits(peer) ||
+			peer->lanes[lane->settings.id].staged.count > 0)
 			out_stage(lane, batch, (unsigned)i, peer);
 		else
 			batch_join(batch, (unsigned)i, session);

@@ -1,5 +1,6 @@
 /*
- * Packets that wait for a session, and the orders of control: send them, keep alive, give up.
+ * Packets that wait for a session, or for the peer's new way, and the orders of control: send them,
+ * keep alive, give up.
  * On the packet's way: between out_peer and out_number, for as long as a handshake takes.
  * Threads: the lane that owns the batch.
  */
@@ -47,7 +48,6 @@ out_stage(struct lane *lane, struct batch *batch, unsigned i, struct peer *peer)
 	struct packet *packet = &batch->packets[i];
 	struct rte_mbuf *mbuf = packet->mbuf;
 
-	lane_want_session(lane, peer, batch->now_ns);
 	if (packet->version == 0) {
 		/* A keepalive has nothing to wait with. */
 		batch_end(batch, i);
@@ -91,14 +91,14 @@ join_staged(struct batch *batch, struct rte_mbuf *mbuf, struct peer *peer, struc
 	batch_join(batch, i, session);
 }
 
-/* Returns whether anything was sent; packets stay staged if there is no session. */
+/* Returns whether anything was sent; packets stay staged if there is no session, or no way yet. */
 static bool
 flush(struct lane *lane, struct batch *batch, struct peer *peer)
 {
 	struct staged *staged = &peer->lanes[lane->settings.id].staged;
 	bool sent = false;
 
-	while (staged->count > 0) {
+	while (staged->count > 0 && !peer_send_waits(peer)) {
 		struct session *session;
 
 		batch_begin(batch, clock_boot_ns(lane->settings.clock));

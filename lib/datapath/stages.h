@@ -53,7 +53,7 @@ unsigned out_transmit_frames(struct lane *lane, struct rte_mbuf *frames[], unsig
 void out_way(struct lane *lane, struct batch *batch);
 
 /*
- * out_stage takes packet i out of the batch into the peer's staged packets, and asks for a session.
+ * out_stage takes packet i out of the batch into the peer's staged packets.
  * The oldest one is dropped beyond the lane's share of STAGED_MAX, and of its share over all peers.
  */
 void out_stage(struct lane *lane, struct batch *batch, unsigned i, struct peer *peer);

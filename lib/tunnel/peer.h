@@ -38,7 +38,7 @@ enum peer_raised {
 
 /* What control orders of a lane about a peer: bits of peer_lane.orders. */
 enum peer_order {
-	PEER_FLUSH = 1 << 0, /* send the staged packets: there is a session */
+	PEER_FLUSH = 1 << 0, /* send the staged packets: there is a session, or a new way */
 	PEER_KEEPALIVE = 1 << 1, /* the same, or an empty packet if there are none */
 	PEER_KEEPALIVE_AGAIN = 1 << 2, /* after it stamps_owe_keepalive() */
 	PEER_DROP_STAGED = 1 << 3, /* no session came: drop the staged packets */
@@ -108,8 +108,11 @@ struct peer {
 	uint32_t number; /* in the tunnel, from 1, never given again */
 	/* any: sets; control: takes. The peer is in rings.raised while this is not 0. */
 	_Atomic uint32_t raised;
-	/* The lane that turns roam_busy on writes `roamed`; control reads it and turns it off. */
-	_Atomic bool roam_busy;
+	/*
+	 * A packet came by another way than `encap`, and control is publishing it. The lane that
+	 * turns this on writes `roamed`; control reads that, and turns it off when it has.
+	 */
+	_Atomic bool roaming;
 	struct {
 		struct endpoint remote;
 		struct endpoint local;
@@ -207,6 +210,17 @@ peer_send_session(struct peer *peer, uint64_t now_ns)
 		return session;
 	session = atomic_load_explicit(&peer->current, memory_order_acquire);
 	return session != NULL && session_sendable(session, now_ns) ? session : NULL;
+}
+
+/*
+ * peer_send_waits tells whether what is to be sent to the peer must wait for its new way: an answer
+ * that left by the old one would be lost, or would take a peer that goes by what it receives back
+ * to where it came from. Lanes.
+ */
+static inline bool
+peer_send_waits(const struct peer *peer)
+{
+	return atomic_load_explicit(&peer->roaming, memory_order_relaxed);
 }
 
 /*

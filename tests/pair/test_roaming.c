@@ -72,6 +72,23 @@ ro_1_authentic_data_moves_the_endpoint(void **state)
 	end(pair, &puppet);
 }
 
+/* A peer that goes by what it hears would else be taken back to where it came from. */
+static void
+ro_1_what_waits_behind_the_first_packet_goes_the_new_way(void **state)
+{
+	struct puppet puppet;
+	struct pair *pair;
+
+	begin(&pair, &puppet, false);
+	puppet_connect(&puppet);
+	move(&puppet, "[2001:db8:1::7]:99");
+	puppet_data(&puppet, NULL, 0);
+	/* At the gateway's port, so that one round takes it in and sends what is in the TUN. */
+	wire_move(&pair->wire);
+	expect_sends_to(pair, "[2001:db8:1::7]:99", true);
+	end(pair, &puppet);
+}
+
 static void
 ro_1_an_initiation_moves_the_endpoint(void **state)
 {
@@ -231,6 +248,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ro_1_authentic_data_moves_the_endpoint),
+		cmocka_unit_test(ro_1_what_waits_behind_the_first_packet_goes_the_new_way),
 		cmocka_unit_test(ro_1_an_initiation_moves_the_endpoint),
 		cmocka_unit_test(ro_1_a_response_moves_the_endpoint),
 		cmocka_unit_test(ro_2_ro_3_ro_6_defect_2_forged_and_replayed_data_move_nothing),

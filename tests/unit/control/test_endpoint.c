@@ -183,12 +183,12 @@ roaming_empties_the_mailbox(void **state)
 
 	bed_init(&bed);
 	local = pair_endpoint(bed.pair, 0, false);
-	atomic_store(&bed.peer->roam_busy, true);
+	atomic_store(&bed.peer->roaming, true);
 	bed.peer->roamed.remote = pair_endpoint(bed.pair, 1, false);
 	bed.peer->roamed.remote.port = 7;
 	bed.peer->roamed.local = local;
 	endpoint_roamed(bed.control, bed.peer);
-	assert_false(atomic_load(&bed.peer->roam_busy));
+	assert_false(atomic_load(&bed.peer->roaming));
 	assert_int_equal(published(&bed)->remote.port, 7);
 	assert_true(address_equal(&bed.moody.asked_source, &local.address));
 	bed_fini(&bed);
