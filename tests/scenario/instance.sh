@@ -214,11 +214,11 @@ instance_stop() {
 	! gone "${pid[$1]}" || { echo "$1 had ended before"; return 1; }
 	if [ "${kind[$1]}" = kernel ]; then
 		seconds=60
-		uml_poweroff "$1"
+		uml_poweroff "$1" "$seconds"
 	else
 		kill -TERM "${pid[$1]}"
-	fi
-	within "$seconds" gone "${pid[$1]}" || { echo "$1 has not ended in $seconds s"; return 1; }
+		within "$seconds" gone "${pid[$1]}"
+	fi || { echo "$1 has not ended in $seconds s"; return 1; }
 }
 
 # instance_kill NAME: SIGKILL, and nothing is tidied up.

@@ -12,12 +12,10 @@ uml_start() {
 	dir=$(uml_dir "$name")
 	peer=$("$root/scripts/kernel-peer")
 	rm -rf "$dir"
-	mkdir -p "$dir"
-	mkfifo "$dir/stdin"
+	mkdir -p "$dir/asked"
 	# The namespace's own stack must stay silent: the addresses are the guest's.
 	ip -n "$(host_ns "$name")" addr flush dev eth0
 	ip netns exec "$(host_ns "$name")" sysctl -qw net.ipv6.conf.eth0.disable_ipv6=1
-	# The guest holds its stdin open for writing too, so it never sees an end of file.
 	spawn "$work/$name.log" uml_exec "$name" "$peer" "$dir"
 	pid["$name"]=$!
 	within 120 uml_ready "$name" >/dev/null
@@ -29,10 +27,10 @@ uml_exec() {
 		"$peer/linux" mem=128M umid="$run$name" quiet loglevel=3 selinux=0 \
 		root=/dev/root rootfstype=hostfs rootflags=/ ro init="$scenario_dir/uml-init" \
 		vec0:transport=raw,ifname=eth0,depth=128,mac="$(uml_mac "$name")" \
-		con=null ssl=null con0=fd:0,fd:1 \
+		con=null ssl=null con0=null,fd:1 \
 		GL_NAME="$name" GL_WORK="$work" GL_MODULES="$peer/modules" \
 		GL_OUTSIDE4="$(outside "$name" 4)/24" GL_OUTSIDE6="$(outside "$name" 6)/64" \
-		<>"$dir/stdin"
+		</dev/null
 }
 
 # The same at each boot, as a host's is: others remember it.
@@ -44,31 +42,33 @@ uml_ready() {
 	! gone "${pid[$1]}" && [ -e "$(uml_dir "$1")/ready" ]
 }
 
-# The guest is asked again every two seconds, and takes a command only once: on a machine under load
-# it has been seen to leave one command, of some hundreds, without an answer.
 uml_run() {
-	local name=$1 file dir pause=0.02 again=0 end=$((SECONDS + 600))
+	local name=$1 file dir end=$((SECONDS + 600))
 	shift
 	dir=$(uml_dir "$name")
 	file=$(mktemp "$dir/XXXXXX")
 	printf '%q ' "$@" >"$file"
+	mv "$file" "$dir/asked"
 	until [ -e "$file.rc" ]; do
-		if [ "$SECONDS" -ge "$again" ]; then
-			! gone "${pid[$name]}" || { echo "$name is gone" >&2; return 255; }
-			[ "$SECONDS" -lt "$end" ] || { echo "$name is silent" >&2; return 255; }
-			[ "$again" = 0 ] || pause=0.2
-			again=$((SECONDS + 2))
-			echo "${file##*/}" >"$dir/stdin"
-		fi
-		sleep "$pause"
+		! gone "${pid[$name]}" || { echo "$name is gone" >&2; return 255; }
+		[ "$SECONDS" -lt "$end" ] || { echo "$name is silent" >&2; return 255; }
+		sleep 0.02
 	done
 	cat "$file.out"
 	cat "$file.err" >&2
 	return "$(<"$file.rc")"
 }
 
+# The machine is off the network and has nothing left to do; the program that it is may still run.
+uml_off() {
+	gone "${pid[$1]}" || [ -e "$(uml_dir "$1")/off" ]
+}
+
+# uml_poweroff NAME SECONDS: the program may halt for good and not end, if packets come in meanwhile.
 uml_poweroff() {
-	echo poweroff >"$(uml_dir "$1")/stdin"
+	: >"$(uml_dir "$1")/asked/poweroff"
+	within "$2" uml_off "$1" || return
+	within 3 gone "${pid[$1]}" || uml_kill "$1"
 }
 
 # Its helper processes do not die with it.
