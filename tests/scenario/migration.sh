@@ -1,10 +1,10 @@
 #!/bin/bash
 # A cluster moves from another WireGuard to guardlane, one instance at a time, and back.
-# Arguments: none
+# Arguments: PEER
 #
 #   a, b, c: peer → gateway → peer ──── lan; meanwhile each pings each other, ten times a second
 . "$(dirname "$0")/lib.sh"
-peer=${1:-wireguard-go}                # or kernel: its machines do not end in time
+peer=$1
 
 # -- pings that go on --------------------------------------------------------------------------
 # A ping from X begins anew when X has switched; one to X goes on through its switch.
