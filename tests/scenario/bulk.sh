@@ -1,5 +1,5 @@
 #!/bin/bash
-# A file of 1 GB through the tunnel, each way, over TCP; its checksum is the same at the other end.
+# A large file through the tunnel, each way, over TCP; its checksum is the same at the other end.
 # Arguments: PEER
 #
 #   a (gateway) ──── lan ──── b (peer)
@@ -12,12 +12,16 @@ timed_file() {
 	sends_file "$1" "$2" && echo "$1 to $2 in $((SECONDS - start)) s" >>"$work/rates"
 }
 
-random_file "${BULK_BYTES:-1000000000}"
+# User-mode Linux takes minutes for 1 GB.
+declare -A megabytes=([wireguard-go]=1000 [kernel]=250)
+mb=${megabytes[$peer]}
+
+random_file "${mb}000000"
 cluster a b
 instance_start b "$peer"
 instance_start a "$gateway"
 fact "a reaches b" reaches a b
-fact "1 GB from a to b" timed_file a b
-fact "1 GB from b to a" timed_file b a
+fact "$mb MB from a to b" timed_file a b
+fact "$mb MB from b to a" timed_file b a
 fact "b still pings a" pings b a
 info_rates
