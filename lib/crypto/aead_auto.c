@@ -121,28 +121,29 @@ aead_auto_choice(const void *context, bool open, uint32_t len, unsigned count)
 				 .aead);
 }
 
-/* Runs those packets of the batch whose backend is number `which`, as one batch. */
+/* Runs the packets of `mask` as one batch. */
 static uint64_t
-run_some(struct aead_auto *self, enum aead_direction direction, const struct aead_packet packets[],
-	const uint8_t backend[], unsigned count, unsigned which)
+run_some(const struct aead_part *part, enum aead_direction direction,
+	const struct aead_packet packets[], uint64_t mask)
 {
+	const unsigned first = (unsigned)__builtin_ctzll(mask);
+	const unsigned count = (unsigned)__builtin_popcountll(mask);
 	struct aead_packet some[AEAD_BATCH_MAX];
-	uint8_t number[AEAD_BATCH_MAX];
-	unsigned some_count = 0;
+	uint64_t left = mask;
 	uint64_t good;
-	uint64_t all_good = 0;
+	uint64_t good_mask = 0;
+	unsigned i = 0;
 
-	some[0] = packets[0];
-	for (unsigned i = 0; i < count; i++) {
-		/* Written even if it is not one of them: no branch to mispredict. */
-		some[some_count] = packets[i];
-		number[some_count] = (uint8_t)i;
-		some_count += backend[i] == which;
-	}
-	good = run(&self->parts[which], direction, some, some_count);
-	for (unsigned i = 0; i < some_count; i++)
-		all_good |= (good >> i & 1) << number[i];
-	return all_good;
+	/* Neighbours, as two packets always are. */
+	if (mask >> first == UINT64_MAX >> (AEAD_BATCH_MAX - count))
+		return run(part, direction, packets + first, count) << first;
+	do
+		some[i++] = packets[__builtin_ctzll(left)];
+	while ((left &= left - 1) != 0);
+	good = run(part, direction, some, count);
+	for (left = mask; left != 0; left &= left - 1, good >>= 1)
+		good_mask |= (good & 1) << __builtin_ctzll(left);
+	return good_mask;
 }
 
 /*
@@ -154,30 +155,27 @@ run_mixed(struct aead_auto *self, enum aead_direction direction, const struct ae
 	unsigned count)
 {
 	const uint8_t(*best)[AEAD_BATCH_MAX] = self->table.best[direction];
-	uint8_t backend[AEAD_BATCH_MAX] = {0};
-	uint8_t chosen[AEAD_PARTS_MAX] = {0};
+	uint64_t first[AEAD_PARTS_MAX] = {0};
+	uint64_t second[AEAD_PARTS_MAX] = {0};
 	uint64_t good = 0;
-	unsigned differ = 0;
-	unsigned used = 0;
 
-	for (unsigned i = 0; i < count; i++) {
-		backend[i] = best[aead_table_step(packets[i].len)][count - 1];
-		chosen[backend[i]]++;
-		differ |= backend[i] ^ backend[0];
-	}
-	if (differ != 0) {
-		differ = 0;
-		for (unsigned i = 0; i < count; i++) {
-			backend[i] = best[aead_table_step(packets[i].len)][chosen[backend[i]] - 1];
-			used |= 1U << backend[i];
-			differ |= backend[i] ^ backend[0];
+	for (unsigned i = 0; i < count; i++)
+		first[best[aead_table_step(packets[i].len)][count - 1]] |= UINT64_C(1) << i;
+	for (unsigned which = 0; which < self->count; which++) {
+		const unsigned among = (unsigned)__builtin_popcountll(first[which]);
+
+		if (among == count)
+			return run(&self->parts[which], direction, packets, count);
+		for (uint64_t left = first[which]; left != 0; left &= left - 1) {
+			const unsigned i = (unsigned)__builtin_ctzll(left);
+
+			second[best[aead_table_step(packets[i].len)][among - 1]] |= UINT64_C(1)
+				<< i;
 		}
 	}
-	if (differ == 0)
-		return run(&self->parts[backend[0]], direction, packets, count);
-	for (; used != 0; used &= used - 1)
-		good |= run_some(
-			self, direction, packets, backend, count, (unsigned)__builtin_ctz(used));
+	for (unsigned which = 0; which < self->count; which++)
+		if (second[which] != 0)
+			good |= run_some(&self->parts[which], direction, packets, second[which]);
 	return good;
 }
 
