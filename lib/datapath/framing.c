@@ -83,11 +83,16 @@ framing_strip(struct port *port, struct tunnel *tunnel, struct rte_mbuf *mbuf)
 
 	if (mbuf->nb_segs != 1 || rte_pktmbuf_data_len(mbuf) <= ETHERNET_HEADER_LEN)
 		return FRAMING_OTHER;
-	learn(port, frame + ETHERNET_MAC_LEN);
+	/* To a group there speak also those that want nothing of us, such as another interface. */
+	if ((frame[0] & MAC_GROUP) == 0)
+		learn(port, frame + ETHERNET_MAC_LEN);
 	type = load_be16(frame + ETHERNET_TYPE_OFFSET);
 	/* Of IPv6, only what cannot be carried anyway can be a question: to a group, or to us. */
-	if (type != ETHERTYPE_IPV4 && answered(port, tunnel, mbuf))
+	if (type != ETHERTYPE_IPV4 && answered(port, tunnel, mbuf)) {
+		/* Who asked is now whom the frame is for. */
+		learn(port, frame);
 		return FRAMING_ANSWER;
+	}
 	if (type != ETHERTYPE_IPV4 && type != ETHERTYPE_IPV6)
 		return FRAMING_OTHER;
 	rte_pktmbuf_adj(mbuf, ETHERNET_HEADER_LEN);

@@ -4,8 +4,8 @@
  * Threads: the lane that has the packets.
  *
  * The other end needs no static entries: questions for the MAC of a peer's inner address or of our
- * own are answered, and frames to it go to the MAC that was last heard from there; to everybody
- * (broadcast) as long as none was.
+ * own are answered, and frames to it go to the MAC that last asked so, or sent a frame to no group;
+ * to everybody (broadcast) as long as none did.
  */
 #pragma once
 

@@ -46,7 +46,7 @@ struct port {
 	_Atomic bool up;
 	/* The port: sets; who kicks: clears. Somebody at the other end sleeps over packets. */
 	_Atomic bool wants_kick;
-	/* Lanes, if `ethernet`: the MAC that is heard from the other end; PORT_NO_MAC: none yet. */
+	/* Lanes, if `ethernet`: the MAC that the other end has; PORT_NO_MAC: not known. */
 	_Atomic uint64_t neighbour;
 	bool neighbour_given; /* by the settings: it is not learnt */
 	/* The port: adds; any: reads. Transmitted packets that what is behind it did not take. */

@@ -93,6 +93,8 @@ make_solicitation(uint8_t frame[static 128], uint8_t subnet, uint8_t host)
 	uint8_t *packet = frame + 14;
 
 	make_frame(frame, their_mac, 0x86dd);
+	memcpy(frame, "\x33\x33\xff\0\0", 5);
+	frame[5] = host;
 	store_be16(packet + 4, 32);
 	packet[6] = 58;
 	packet[7] = 255;
@@ -161,6 +163,42 @@ only_a_neighbours_mac_is_learnt(void **state)
 	assert_true(bed.port.neighbour == PORT_NO_MAC);
 	bed.port.neighbour_given = false;
 	strip(&bed, frame, make_frame(frame, their_mac, 0x0800), after);
+	assert_true(bed.port.neighbour == port_mac_number(their_mac));
+	pair_end(bed.pair);
+}
+
+/* A router solicitation, or whatever another interface on the pipeline's Ethernet tells to all. */
+static void
+what_is_said_to_a_group_teaches_nothing_but_who_asks(void **state)
+{
+	static const uint8_t groups[][6] = {
+		{0x33, 0x33, 0, 0, 0, 2}, {0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, {1, 0, 0x5e}};
+	static const uint16_t types[] = {0x86dd, 0x0800, 0x0806, 0x88cc};
+	static const uint8_t anothers[6] = {2, 0xf, 0xf, 0xf, 0xf, 1};
+	const uint64_t known[] = {PORT_NO_MAC, port_mac_number(their_mac)};
+	struct bed bed;
+	uint8_t frame[128];
+	uint8_t after[128];
+
+	begin(&bed);
+	for (unsigned k = 0; k < RTE_DIM(known); k++) {
+		bed.port.neighbour = known[k];
+		for (unsigned i = 0; i < RTE_DIM(groups) * RTE_DIM(types); i++) {
+			const size_t len = make_frame(frame, anothers, types[i % RTE_DIM(types)]);
+
+			memcpy(frame, groups[i / RTE_DIM(types)], 6);
+			strip(&bed, frame, len, after);
+			assert_true(bed.port.neighbour == known[k]);
+		}
+		/* For an address that is not behind us; and for one that is. */
+		strip(&bed, frame, make_arp(frame, NOBODYS), after);
+		assert_true(bed.port.neighbour == known[k]);
+	}
+	bed.port.neighbour = port_mac_number(anothers);
+	strip(&bed, frame, make_arp(frame, PEERS), after);
+	assert_true(bed.port.neighbour == port_mac_number(their_mac));
+	bed.port.neighbour = port_mac_number(anothers);
+	strip(&bed, frame, make_solicitation(frame, 1, 5), after);
 	assert_true(bed.port.neighbour == port_mac_number(their_mac));
 	pair_end(bed.pair);
 }
@@ -238,6 +276,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(packets_go_to_who_was_heard_last_and_to_all_before),
 		cmocka_unit_test(only_a_neighbours_mac_is_learnt),
+		cmocka_unit_test(what_is_said_to_a_group_teaches_nothing_but_who_asks),
 		cmocka_unit_test(arp_is_answered_for_peers_and_for_us_alone),
 		cmocka_unit_test(solicitations_are_answered_for_peers_and_for_us_alone),
 		cmocka_unit_test(hostile_frames_are_neither_packet_nor_answer),
