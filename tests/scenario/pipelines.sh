@@ -1,6 +1,6 @@
 #!/bin/bash
 # Two gateways back to back, each with a pipeline whose own stack is the kernel's: TCP both ways,
-# jumbo packets, IPv4 and IPv6 inside and outside.
+# jumbo packets, IPv4 and IPv6 inside and outside, and lanes without a ring.
 # Arguments: none
 #
 #   ca: kernel ── veth ── testpmd ── memif ── a ── lan, MTU 9000 ── b ── memif ── testpmd ── veth ── cb
@@ -61,6 +61,34 @@ carries() {
 	within 60 test -e "$work/received" && cmp "$work/random.sha256" "$work/received"
 }
 
+# a's lanes: the sum of what jq finds in each.
+lanes_sum() {
+	status_json | jq ".tunnels[0].pipeline.lanes | map($1) | add"
+}
+
+handed() {
+	[ "$(lanes_sum .tx.handed)" -gt "$1" ]
+}
+
+# Which lane a flow goes to is the kernel's choice, by the ports: some other one leads to the lane
+# that has no ring.
+hands_over() {
+	local port before
+	before=$(lanes_sum .tx.handed)
+	for port in {4600..4640}; do
+		instance_wg b set listen-port "$port"
+		within 5 consumer_pings b a 4 100 || return
+		! handed "$before" || return 0
+	done
+	return 1
+}
+
+# The other end of the veth has an address of its own, and tells its neighbours.
+another_speaks() {
+	on_consumer a ping -c 1 -W 0.1 ff02::2%testpmd || true
+	consumer_pings b a 4 100
+}
+
 start() {
 	instance_start "$1" "$gateway" --control "$work/$1.sock" --lanes 0-1 \
 		--pipeline "memif:$work/$1.pipe"
@@ -89,6 +117,11 @@ for cluster_outside in 4 6; do
 	family=$((10 - cluster_outside))
 	fact "IPv$family over IPv$cluster_outside: TCP carries a file to b" carries a b "$family"
 	fact "and one to a" carries b a "$family"
+	fact "IPv$cluster_outside: a lane without a ring hands its packets over" hands_over
+	before=$(lanes_sum .tx.handed)
+	fact "TCP carries a file by that lane" carries b a 4
+	fact "all of it" handed $((before + 100))
+	fact "what another interface tells its neighbours leads nothing astray" another_speaks
 	fact "there is one ring each way, for two lanes" eval \
 		"status_has '.pipeline.rx_rings == 1' && status_has '.pipeline.tx_rings == 1' &&
 		status_has '.pipeline.lanes | length == 2'"
