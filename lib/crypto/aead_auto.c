@@ -104,10 +104,23 @@ static void *
 auto_create_like(const void *context)
 {
 	const struct aead_auto *other = context;
-	struct aead_auto *self = auto_create_parts();
+	struct aead_auto *self = calloc(1, sizeof(*self));
 
-	if (self != NULL)
-		self->table = other->table;
+	if (self == NULL)
+		return NULL;
+	self->table = other->table;
+	for (; self->count < other->count; self->count++) {
+		struct aead *aead = aead_create_like(other->parts[self->count].aead);
+
+		if (aead == NULL) {
+			const int error = errno;
+
+			auto_destroy(self);
+			errno = error;
+			return NULL;
+		}
+		part_init(&self->parts[self->count], aead);
+	}
 	return self;
 }
 
@@ -134,7 +147,7 @@ run_some(const struct aead_part *part, enum aead_direction direction,
 	uint64_t good_mask = 0;
 	unsigned i = 0;
 
-	/* Neighbours, as two packets always are. */
+	/* Neighbours need not be brought together. */
 	if (mask >> first == UINT64_MAX >> (AEAD_BATCH_MAX - count))
 		return run(part, direction, packets + first, count) << first;
 	do
@@ -144,6 +157,27 @@ run_some(const struct aead_part *part, enum aead_direction direction,
 	for (left = mask; left != 0; left &= left - 1, good >>= 1)
 		good_mask |= (good & 1) << __builtin_ctzll(left);
 	return good_mask;
+}
+
+/*
+ * Two packets of different lengths: run_mixed() is too much work for so few. A backend that works
+ * across packets has nothing beside most of a packet that is more than twice as long as the other.
+ */
+static uint64_t
+run_two(struct aead_auto *self, enum aead_direction direction, const struct aead_packet packets[])
+{
+	const uint8_t(*best)[AEAD_BATCH_MAX] = self->table.best[direction];
+	const uint8_t *best0 = best[aead_table_step(packets[0].len)];
+	const uint8_t *best1 = best[aead_table_step(packets[1].len)];
+	const bool alike =
+		packets[0].len <= 2 * packets[1].len && packets[1].len <= 2 * packets[0].len;
+
+	if (alike && best0[1] == best1[1])
+		return run(&self->parts[best0[1]], direction, packets, 2);
+	if (best0[0] == best1[0])
+		return run(&self->parts[best0[0]], direction, packets, 2);
+	return run(&self->parts[best0[0]], direction, packets, 1) |
+		run(&self->parts[best1[0]], direction, packets + 1, 1) << 1;
 }
 
 /*
@@ -188,6 +222,8 @@ auto_run(struct aead_auto *self, enum aead_direction direction, const struct aea
 
 	while (same < count && packets[same].len == len)
 		same++;
+	if (count == 2 && same == 1)
+		return run_two(self, direction, packets);
 	if (same < count)
 		return run_mixed(self, direction, packets, count);
 	return run(&self->parts[self->table.best[direction][aead_table_step(len)][count - 1]],

@@ -1,7 +1,7 @@
 /*
  * The AEAD backend by intel-ipsec-mb: its burst interface, or for one packet that of single jobs,
- * which is 1 to 3 % faster then; without checks of each job's fields. Long packets are sealed by
- * its direct calls where those are faster.
+ * which is 1 to 3 % faster then; without checks of each job's fields. Long packets go through its
+ * direct calls where those are faster.
  * On the packet's way: behind aead_seal and aead_open.
  * Threads: one context, with a manager of its own, per thread.
  */
@@ -14,16 +14,21 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define NONCE_LEN 12
 /*
- * From this length on (1.3, AVX-512) a job that seals takes, on one machine, sometimes 0.9 and
- * sometimes 1.6 times the cycles of the direct calls, which encrypt all and then authenticate all;
- * why is not known, so each context tries. A shorter one takes three quarters of theirs, and
- * opening is faster by jobs at any length.
+ * From this length on (1.3, AVX-512) a job takes 0.7 to 1.2 times the cycles of direct calls: on
+ * one machine the more to open what leaves 512 to 900 bytes over from blocks of 1,024, on another
+ * the more to seal anything. So a context tries, by what is left over in steps of 64 bytes.
  */
-#define DIRECT_LEN_LEAST 1984
-#define TRIAL_ROUNDS 6
+#define DIRECT_LEN_LEAST 1536
+#define TRIAL_LEN 2048 /* and up to a block more */
+#define TRIAL_STEP 64
+#define TRIAL_STEPS 16
+#define TRIAL_ROUNDS 3
+/* In a row, as in use: the CPU must learn their branches. */
+#define TRIAL_PACKETS 5
 /* Registers and stack are cleared of key material; the library checked itself when made. */
 #define FEATURES_NEEDED \
 	(IMB_FEATURE_SAFE_DATA | IMB_FEATURE_SAFE_PARAM | IMB_FEATURE_SELF_TEST | \
@@ -33,7 +38,8 @@ _Static_assert(AEAD_BATCH_MAX <= IMB_MAX_BURST_SIZE, "a batch is one burst");
 
 struct aead_ipsec_mb {
 	IMB_MGR *manager;
-	uint32_t direct_len_least; /* from it on the direct calls seal */
+	/* By struct direction.open: bits of what goes by direct calls, by step. */
+	uint16_t direct[2];
 	uint8_t nonces[AEAD_BATCH_MAX][16]; /* 12 bytes used; the 4 first ones stay zero */
 	uint8_t tags[AEAD_BATCH_MAX][AEAD_TAG_LEN]; /* as computed, when opening */
 	IMB_JOB *jobs[AEAD_BATCH_MAX];
@@ -41,12 +47,13 @@ struct aead_ipsec_mb {
 
 /* All that makes sealing another thing than opening. */
 struct direction {
+	bool open;
 	IMB_CIPHER_DIRECTION direction;
 	IMB_CHAIN_ORDER order;
 };
 
-static const struct direction sealing = {IMB_DIR_ENCRYPT, IMB_ORDER_CIPHER_HASH};
-static const struct direction opening = {IMB_DIR_DECRYPT, IMB_ORDER_HASH_CIPHER};
+static const struct direction sealing = {false, IMB_DIR_ENCRYPT, IMB_ORDER_CIPHER_HASH};
+static const struct direction opening = {true, IMB_DIR_DECRYPT, IMB_ORDER_HASH_CIPHER};
 
 static bool
 ipsec_mb_supported(void)
@@ -137,80 +144,131 @@ run(struct aead_ipsec_mb *mb, const struct aead_packet packets[], unsigned count
 	return completed;
 }
 
-/* run() with one packet. */
-static inline uint64_t
+/* run() with packet `number` of a batch alone; returns whether it was completed. */
+static inline bool
 run_one(struct aead_ipsec_mb *mb, const struct aead_packet *packet,
-	const struct direction *direction, bool tags)
+	const struct direction *direction, uint8_t *tag, unsigned number)
 {
 	IMB_JOB *job = IMB_GET_NEXT_JOB(mb->manager);
 
-	store_le64(mb->nonces[0] + 4, packet->counter);
-	job_fill(job, packet, direction, mb->nonces[0],
-		tags ? mb->tags[0] : packet->data + packet->len, 0);
+	store_le64(mb->nonces[number] + 4, packet->counter);
+	job_fill(job, packet, direction, mb->nonces[number], tag, number);
 	job = IMB_SUBMIT_JOB_NOCHECK(mb->manager);
 	if (job == NULL)
 		job = IMB_FLUSH_JOB(mb->manager);
 	return job != NULL && job->status == IMB_STATUS_COMPLETED;
 }
 
+/* The same by direct calls, which cannot fail. */
+static bool
+run_directly(struct aead_ipsec_mb *mb, const struct aead_packet *packet,
+	const struct direction *direction, uint8_t *tag, unsigned number)
+{
+	IMB_MGR *manager = mb->manager;
+	struct chacha20_poly1305_context_data state;
+	uint8_t *data = packet->data;
+
+	store_le64(mb->nonces[number] + 4, packet->counter);
+	IMB_CHACHA20_POLY1305_INIT(manager, packet->key, &state, mb->nonces[number], NULL, 0);
+	if (direction->open) {
+		IMB_CHACHA20_POLY1305_DEC_UPDATE(
+			manager, packet->key, &state, data, data, packet->len);
+		IMB_CHACHA20_POLY1305_DEC_FINALIZE(manager, &state, tag, AEAD_TAG_LEN);
+	} else {
+		IMB_CHACHA20_POLY1305_ENC_UPDATE(
+			manager, packet->key, &state, data, data, packet->len);
+		IMB_CHACHA20_POLY1305_ENC_FINALIZE(manager, &state, tag, AEAD_TAG_LEN);
+	}
+	secret_wipe(&state, sizeof(state));
+	return true;
+}
+
+static inline bool
+goes_directly(const struct aead_ipsec_mb *mb, uint32_t len, const struct direction *direction)
+{
+	return len >= DIRECT_LEN_LEAST &&
+		(mb->direct[direction->open] >> (len / TRIAL_STEP % TRIAL_STEPS) & 1);
+}
+
+/* One by one. */
+static uint64_t
+run_long(struct aead_ipsec_mb *mb, const struct aead_packet packets[], unsigned count,
+	const struct direction *direction, bool tags)
+{
+	uint64_t completed = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		uint8_t *tag = tags ? mb->tags[i] : packets[i].data + packets[i].len;
+		const bool done = goes_directly(mb, packets[i].len, direction)
+			? run_directly(mb, &packets[i], direction, tag, i)
+			: run_one(mb, &packets[i], direction, tag, i);
+
+		completed |= (uint64_t)done << i;
+	}
+	return completed;
+}
+
 static inline uint64_t
 run_any(struct aead_ipsec_mb *mb, const struct aead_packet packets[], unsigned count,
 	const struct direction *direction, bool tags)
 {
-	return count == 1 ? run_one(mb, packets, direction, tags)
-			  : run(mb, packets, count, direction, tags);
+	uint32_t longest = 0;
+
+	for (unsigned i = 0; i < count; i++)
+		longest = packets[i].len > longest ? packets[i].len : longest;
+	return count == 1 || goes_directly(mb, longest, direction)
+		? run_long(mb, packets, count, direction, tags)
+		: run(mb, packets, count, direction, tags);
 }
 
-static void
-seal_directly(struct aead_ipsec_mb *mb, const struct aead_packet *packet)
-{
-	IMB_MGR *manager = mb->manager;
-	struct chacha20_poly1305_context_data state;
-
-	store_le64(mb->nonces[0] + 4, packet->counter);
-	IMB_CHACHA20_POLY1305_INIT(manager, packet->key, &state, mb->nonces[0], NULL, 0);
-	IMB_CHACHA20_POLY1305_ENC_UPDATE(
-		manager, packet->key, &state, packet->data, packet->data, packet->len);
-	IMB_CHACHA20_POLY1305_ENC_FINALIZE(
-		manager, &state, packet->data + packet->len, AEAD_TAG_LEN);
-	secret_wipe(&state, sizeof(state));
-}
-
-static inline uint64_t
-cycles_of_seal(struct aead_ipsec_mb *mb, const struct aead_packet *packet, bool directly)
+static uint64_t
+cycles_of(struct aead_ipsec_mb *mb, const struct aead_packet *packet,
+	const struct direction *direction, bool directly)
 {
 	const uint64_t begin = __builtin_ia32_rdtsc();
 
-	if (directly)
-		seal_directly(mb, packet);
-	else
-		(void)run_one(mb, packet, &sealing, false);
+	for (unsigned i = 0; i < TRIAL_PACKETS; i++)
+		(void)(directly ? run_directly(mb, packet, direction, mb->tags[0], 0)
+				: run_one(mb, packet, direction, mb->tags[0], 0));
 	return __builtin_ia32_rdtsc() - begin;
 }
 
-/* Finds out which is faster for long packets, in some 50,000 cycles. Returns 0 or -ENOMEM. */
-static int
-try_direct(struct aead_ipsec_mb *mb)
+static bool
+direct_is_faster(struct aead_ipsec_mb *mb, const struct aead_packet *packet,
+	const struct direction *direction)
 {
-	static const uint8_t key[AEAD_KEY_LEN];
 	uint64_t least[2] = {UINT64_MAX, UINT64_MAX};
-	struct aead_packet packet = {calloc(1, AEAD_LEN_MAX + AEAD_TAG_LEN), key, 0, AEAD_LEN_MAX};
 
-	if (packet.data == NULL)
-		return -ENOMEM;
 	for (unsigned i = 0; i < 2 * TRIAL_ROUNDS; i++) {
-		const uint64_t cycles = cycles_of_seal(mb, &packet, i % 2);
+		const uint64_t cycles = cycles_of(mb, packet, direction, i % 2);
 
 		if (cycles < least[i % 2])
 			least[i % 2] = cycles;
 	}
-	mb->direct_len_least = least[1] < least[0] ? DIRECT_LEN_LEAST : UINT32_MAX;
+	return least[1] < least[0];
+}
+
+/* Finds out what goes by direct calls, in some 1.5 million cycles. Returns 0 or -ENOMEM. */
+static int
+try_direct(struct aead_ipsec_mb *mb)
+{
+	static const uint8_t key[AEAD_KEY_LEN];
+	struct aead_packet packet = {
+		calloc(1, TRIAL_LEN + TRIAL_STEP * TRIAL_STEPS), key, 0, TRIAL_LEN};
+
+	if (packet.data == NULL)
+		return -ENOMEM;
+	for (unsigned step = 0; step < TRIAL_STEPS; step++, packet.len += TRIAL_STEP) {
+		mb->direct[0] |= (uint16_t)(direct_is_faster(mb, &packet, &sealing) << step);
+		mb->direct[1] |= (uint16_t)(direct_is_faster(mb, &packet, &opening) << step);
+	}
 	free(packet.data);
 	return 0;
 }
 
-static void *
-ipsec_mb_create(void)
+/* Without what is found out. */
+static struct aead_ipsec_mb *
+create(void)
 {
 	struct aead_ipsec_mb *mb = calloc(1, sizeof(*mb));
 
@@ -230,10 +288,6 @@ ipsec_mb_create(void)
 		errno = EILSEQ;
 		goto fail;
 	}
-	if (try_direct(mb) != 0) {
-		errno = ENOMEM;
-		goto fail;
-	}
 	return mb;
 
 fail:;
@@ -244,26 +298,34 @@ fail:;
 	return NULL;
 }
 
+static void *
+ipsec_mb_create(void)
+{
+	struct aead_ipsec_mb *mb = create();
+
+	if (mb != NULL && try_direct(mb) != 0) {
+		ipsec_mb_destroy(mb);
+		errno = ENOMEM;
+		return NULL;
+	}
+	return mb;
+}
+
+static void *
+ipsec_mb_create_like(const void *context)
+{
+	const struct aead_ipsec_mb *other = context;
+	struct aead_ipsec_mb *mb = create();
+
+	if (mb != NULL)
+		memcpy(mb->direct, other->direct, sizeof(mb->direct));
+	return mb;
+}
+
 static uint64_t
 ipsec_mb_seal(void *context, const struct aead_packet packets[], unsigned count)
 {
-	const uint32_t direct_len_least = ((const struct aead_ipsec_mb *)context)->direct_len_least;
-	uint64_t sealed = 0;
-	uint32_t longest = 0;
-
-	for (unsigned i = 0; i < count; i++)
-		longest = packets[i].len > longest ? packets[i].len : longest;
-	if (longest < direct_len_least)
-		return run_any(context, packets, count, &sealing, false);
-	for (unsigned i = 0; i < count; i++) {
-		if (packets[i].len < direct_len_least) {
-			sealed |= run_one(context, &packets[i], &sealing, false) << i;
-			continue;
-		}
-		seal_directly(context, &packets[i]);
-		sealed |= UINT64_C(1) << i;
-	}
-	return sealed;
+	return run_any(context, packets, count, &sealing, false);
 }
 
 /* In time that does not depend on where the tags differ. */
@@ -296,6 +358,7 @@ const struct aead_backend aead_backend_ipsec_mb = {
 	.name = "ipsec-mb",
 	.supported = ipsec_mb_supported,
 	.create = ipsec_mb_create,
+	.create_like = ipsec_mb_create_like,
 	.destroy = ipsec_mb_destroy,
 	.seal = ipsec_mb_seal,
 	.open = ipsec_mb_open,
