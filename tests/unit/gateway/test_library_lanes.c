@@ -1,371 +1,296 @@
 /*
- * Lanes in the hands of the host application: two gateways in one process, of which this test is
- * the host, the NICs and the wire between them.
+ * Lanes in the hands of the host application: several, on threads of its own, IPv4 and IPv6 inside
+ * and outside, jumbo packets, and what is not for a tunnel or cannot be sent.
  */
-#include "guardlane.h"
+#include "hosts.h"
 
 #include "eal.h"
 
-#include <rte_mbuf.h>
+#include <rte_lcore.h>
 
-#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
-#define WIRE_DEPTH 512
-#define ROOM 128U
-#define PATIENCE_S 30
-
-/* One host: its gateway, and the frames that are on the wire to it. */
-struct host {
-	struct gl_gateway *gateway;
-	struct host *other;
-	struct rte_mbuf *wire[WIRE_DEPTH];
-	unsigned wire_count;
-	pthread_t duties[GL_DUTY_COUNT]; /* of a host that runs them itself */
-	bool runs_duties;
-	struct rte_mbuf *received[ROOM]; /* inner packets of the last round */
-	uint16_t received_count;
-	struct rte_mbuf *others[ROOM]; /* and what was not the gateway's */
-	uint16_t other_count;
-};
-
-struct pair_of_hosts {
-	struct host hosts[2];
-	struct rte_mempool *pool;
-	unsigned pool_full;
-};
-
-static const char *const private_keys[] = {"8KLJ8jC8Eyw2O5jgHc32X0KsCo0ZPkK2xap0k/s3lUg=",
-	"YInyDwXHBHwkd44cSWdIaEFh1ZI/mFNs8cnByQpLLVQ="};
-static const char *const public_keys[] = {"ighA+8WO8NAU/rmooAAnLftu6rywaJ+8A5kTC+2QSAA=",
-	"quO1/6e0lrXLljlpMiYsKIGge2ttWfS//u0K5QWTVzg="};
-
-static void
-ignore(void *context, enum gl_log_level level, const char *line)
-{
-	fprintf(stderr, "%s\n", line);
-}
-
-/* As a NIC does it: takes what there is room for. */
-static uint16_t
-to_wire(void *context, unsigned lane, struct rte_mbuf *frames[], uint16_t count)
-{
-	struct host *to = ((struct host *)context)->other;
-	uint16_t sent = 0;
-
-	while (sent < count && to->wire_count < WIRE_DEPTH)
-		to->wire[to->wire_count++] = frames[sent++];
-	return sent;
-}
-
-static void
-write_file(const char *path, const char *text)
-{
-	FILE *file = fopen(path, "we");
-
-	assert_non_null(file);
-	assert_true(fputs(text, file) >= 0);
-	assert_int_equal(fclose(file), 0);
-	assert_int_equal(chmod(path, 0600), 0);
-}
-
-static struct gl_config *
-load(unsigned i)
-{
-	const struct gl_log log = {.level = GL_LOG_WARNING, .write = ignore};
-	char folder[] = "/tmp/guardlane-lanes-XXXXXX";
-	char private_path[64];
-	char public_path[64];
-	char text[512];
-	struct gl_config *config;
-
-	assert_non_null(mkdtemp(folder));
-	snprintf(private_path, sizeof(private_path), "%s/private", folder);
-	snprintf(public_path, sizeof(public_path), "%s/public", folder);
-	snprintf(text, sizeof(text), "[Interface]\nListenPort = 4567\nPrivateKey = %s\n",
-		private_keys[i]);
-	write_file(private_path, text);
-	snprintf(text, sizeof(text),
-		"[Peer]\nPublicKey = %s\nAllowedIPs = 10.8.3.%u/32\nEndpoint = 192.0.2.%u:4567\n",
-		public_keys[1 - i], 2 - i, 2 - i);
-	write_file(public_path, text);
-	config = gl_config_load(private_path, public_path, true, &log);
-	assert_non_null(config);
-	unlink(private_path);
-	unlink(public_path);
-	rmdir(folder);
-	return config;
-}
-
-static void
-create(struct host *host, unsigned i, struct rte_mempool *pool)
-{
-	struct gl_config *config = load(i);
-	const struct gl_underlay underlay = {
-		.transmit = to_wire,
-		.context = host,
-		.mac = {2, 0, 0, 0, 0, (uint8_t)(i + 1)},
-		.next_hop = {2, 0, 0, 0, 0, (uint8_t)(2 - i)},
-		.mtu = 1500,
-		.address = i == 0 ? "192.0.2.1" : "192.0.2.2",
-	};
-
-	assert_int_equal(gl_gateway_create(
-				 &(const struct gl_gateway_settings){
-					 .host_underlay = &underlay,
-					 .lane_count = 1,
-					 .busy = true,
-					 .pool = pool,
-					 .log = {.level = GL_LOG_WARNING, .write = ignore},
-				 },
-				 &host->gateway),
-		0);
-	assert_int_equal(gl_gateway_add_tunnel(host->gateway,
-				 &(const struct gl_tunnel_settings){
-					 .config = config,
-					 .host = i == 0 ? "none:gl-lanes-0" : "none:gl-lanes-1",
-					 .pipeline = "library",
-					 .vpn_address = i == 0 ? "10.8.3.1" : "10.8.3.2",
-				 }),
-		0);
-	gl_config_destroy(config);
-}
-
-struct duty {
-	struct gl_gateway *gateway;
-	enum gl_duty duty;
-};
-
-static void *
-run_duty(void *argument)
-{
-	const struct duty duty = *(struct duty *)argument;
-
-	free(argument);
-	gl_gateway_run(duty.gateway, duty.duty);
-	return NULL;
-}
-
-/* The second host has threads of its own for the gateway's duties. */
-static void
-start_duties(struct host *host)
-{
-	host->runs_duties = true;
-	for (unsigned i = 0; i < GL_DUTY_COUNT; i++) {
-		struct duty *duty = malloc(sizeof(*duty));
-
-		assert_non_null(duty);
-		*duty = (struct duty){.gateway = host->gateway, .duty = (enum gl_duty)i};
-		assert_int_equal(pthread_create(&host->duties[i], NULL, run_duty, duty), 0);
-	}
-}
-
-static void
-begin(struct pair_of_hosts *pair)
-{
-	memset(pair, 0, sizeof(*pair));
-	pair->pool = rte_pktmbuf_pool_create_by_ops(
-		"host", 2047, 0, 0, 2048 + RTE_PKTMBUF_HEADROOM, SOCKET_ID_ANY, "ring_mt_rts");
-	assert_non_null(pair->pool);
-	pair->pool_full = rte_mempool_avail_count(pair->pool);
-	for (unsigned i = 0; i < 2; i++) {
-		pair->hosts[i].other = &pair->hosts[1 - i];
-		create(&pair->hosts[i], i, pair->pool);
-	}
-	assert_int_equal(gl_gateway_start(pair->hosts[0].gateway), 0);
-	start_duties(&pair->hosts[1]);
-	for (unsigned i = 0; i < 2; i++)
-		gl_lane_online(pair->hosts[i].gateway, 0);
-}
-
-/* Every buffer must be back in the host's pool when both gateways are gone. */
-static void
-end(struct pair_of_hosts *pair)
-{
-	for (unsigned i = 0; i < 2; i++) {
-		struct host *host = &pair->hosts[i];
-
-		gl_lane_offline(host->gateway, 0);
-		gl_gateway_stop(host->gateway);
-		for (unsigned d = 0; d < GL_DUTY_COUNT && host->runs_duties; d++)
-			pthread_join(host->duties[d], NULL);
-		gl_gateway_destroy(host->gateway);
-		rte_pktmbuf_free_bulk(host->received, host->received_count);
-		rte_pktmbuf_free_bulk(host->others, host->other_count);
-	}
-	for (unsigned i = 0; i < 2; i++)
-		rte_pktmbuf_free_bulk(pair->hosts[i].wire, pair->hosts[i].wire_count);
-	assert_int_equal(rte_mempool_avail_count(pair->pool), pair->pool_full);
-	rte_mempool_free(pair->pool);
-}
-
-/* Hands all that is on the wire to the host's lane, whose packets then replace the last ones. */
-static uint16_t
-round_of(struct host *host)
-{
-	uint16_t count = (uint16_t)RTE_MIN(host->wire_count, ROOM);
-
-	rte_pktmbuf_free_bulk(host->received, host->received_count);
-	rte_pktmbuf_free_bulk(host->others, host->other_count);
-	for (unsigned i = 0; i < count; i++)
-		host->others[i] = host->wire[i];
-	host->wire_count -= count;
-	for (unsigned i = 0; i < host->wire_count; i++)
-		host->wire[i] = host->wire[count + i];
-	host->other_count = count;
-	host->received_count = gl_lane_receive(
-		host->gateway, 0, host->others, &host->other_count, host->received, ROOM);
-	return host->received_count;
-}
-
-/* Rounds of both until `host` has received something. */
-static void
-await(struct pair_of_hosts *pair, struct host *host)
-{
-	const time_t give_up = time(NULL) + PATIENCE_S;
-
-	while (round_of(host) == 0) {
-		round_of(host->other);
-		if (time(NULL) > give_up)
-			fail_msg("nothing received in %d s", PATIENCE_S);
-		usleep(200);
-	}
-}
-
-/* IPv4, UDP, with a number behind the headers. */
-static struct rte_mbuf *
-packet(const struct pair_of_hosts *pair, uint8_t from, uint8_t to, uint32_t number)
-{
-	struct rte_mbuf *mbuf = rte_pktmbuf_alloc(pair->pool);
-	uint8_t *data;
-
-	assert_non_null(mbuf);
-	mbuf->data_len = 100;
-	mbuf->pkt_len = 100;
-	data = rte_pktmbuf_mtod(mbuf, uint8_t *);
-	memset(data, 0, 100);
-	memcpy(data, (const uint8_t[]){0x45, 0, 0, 100, 0, 0, 0, 0, 64, 17}, 10);
-	memcpy(data + 12, (const uint8_t[]){10, 8, 3, from}, 4);
-	memcpy(data + 16, (const uint8_t[]){10, 8, 3, to}, 4);
-	memcpy(data + 28, &number, sizeof(number));
-	return mbuf;
-}
-
-static uint32_t
-number_of(const struct rte_mbuf *mbuf)
-{
-	uint32_t number;
-
-	memcpy(&number, rte_pktmbuf_mtod_offset(mbuf, uint8_t *, 28), sizeof(number));
-	return number;
-}
-
-static uint64_t
-drops(struct host *host, const char *reason)
-{
-	struct gl_status *status;
-	uint64_t count = 0;
-
-	assert_int_equal(gl_gateway_status(host->gateway, &status), 0);
-	for (unsigned i = 0; gl_drop_reason(i) != NULL; i++)
-		if (strcmp(gl_drop_reason(i), reason) == 0)
-			count = status->drops[i];
-	gl_status_destroy(status);
-	return count;
-}
-
-static void
-inject(struct host *host, struct rte_mbuf *mbuf)
-{
-	assert_int_equal(gl_lane_transmit(host->gateway, 0, 0, &mbuf, 1), 1);
-}
+#define PACKET_LEN 100
+#define JUMBO_MTU 9000
 
 /* One waits for the handshake; the others follow it. */
 static void
 packets_arrive_in_order_and_say_where_they_are_from(void **state)
 {
-	struct pair_of_hosts pair;
-	uint32_t next = 0;
+	struct hosts hosts;
 
-	begin(&pair);
+	hosts_begin(&hosts, &(const struct hosts_options){.lanes = 1});
 	for (unsigned i = 0; i < 2; i++) {
-		struct host *from = &pair.hosts[i];
+		struct host *from = &hosts.hosts[i];
 		struct host *to = from->other;
 		const size_t offset = gl_origin_offset(to->gateway);
+		uint32_t next = 0;
 
-		next = 0;
 		for (uint32_t number = 0; number < 100; number++)
-			inject(from, packet(&pair, (uint8_t)(i + 1), (uint8_t)(2 - i), number));
+			hosts_inject(from, 0,
+				hosts_packet(&hosts, 4, i, (uint8_t)(2 - i), PACKET_LEN, number));
 		while (next < 100) {
-			await(&pair, to);
-			for (unsigned k = 0; k < to->received_count; k++) {
-				const struct gl_origin *origin =
-					gl_packet_origin(to->received[k], offset);
+			hosts_await(to, 0);
+			for (unsigned k = 0; k < to->lanes[0].received_count; k++) {
+				const struct rte_mbuf *packet = to->lanes[0].received[k];
+				const struct gl_origin *origin = gl_packet_origin(packet, offset);
 
-				assert_int_equal(rte_pktmbuf_pkt_len(to->received[k]), 100);
-				assert_int_equal(number_of(to->received[k]), next++);
+				assert_int_equal(hosts_packet_number(packet), next++);
 				assert_int_equal(origin->peer, 1);
 				assert_int_equal(origin->tunnel, 0);
 			}
 		}
 	}
-	end(&pair);
+	hosts_end(&hosts);
 }
 
 static void
 frames_that_are_not_ours_come_back_in_order(void **state)
 {
-	struct pair_of_hosts pair;
-	struct host *host = &pair.hosts[0];
+	struct hosts hosts;
+	struct host *host = &hosts.hosts[0];
+	struct host_lane *lane = &host->lanes[0];
 
-	begin(&pair);
+	hosts_begin(&hosts, &(const struct hosts_options){.lanes = 1});
 	/* More than a burst, ARP by their type. */
 	for (uint32_t i = 0; i < 100; i++) {
-		struct rte_mbuf *mbuf = packet(&pair, 1, 2, i);
+		struct rte_mbuf *mbuf = hosts_packet(&hosts, 4, 0, 2, PACKET_LEN, i);
 
 		memcpy(rte_pktmbuf_mtod_offset(mbuf, uint8_t *, 12), "\x08\x06", 2);
-		host->wire[host->wire_count++] = mbuf;
+		assert_int_equal(rte_ring_enqueue(lane->wire, mbuf), 0);
 	}
-	assert_int_equal(round_of(host), 0);
-	for (uint32_t i = 0, next = 0; i < host->other_count; i++)
-		assert_int_equal(number_of(host->others[i]), next++);
-	assert_in_range(host->other_count, 100, ROOM);
-	end(&pair);
+	assert_int_equal(hosts_round(host, 0), 0);
+	for (uint32_t i = 0, next = 0; i < lane->other_count; i++)
+		assert_int_equal(hosts_packet_number(lane->others[i]), next++);
+	assert_in_range(lane->other_count, 100, HOSTS_ROOM);
+	hosts_end(&hosts);
 }
 
 static void
 what_cannot_be_sent_is_answered_or_counted(void **state)
 {
-	struct pair_of_hosts pair;
-	struct host *host = &pair.hosts[0];
+	struct hosts hosts;
+	struct host *host = &hosts.hosts[0];
 	struct rte_mbuf *mbuf;
 	struct rte_mbuf *tail;
 	const struct gl_origin *origin;
 
-	begin(&pair);
-	mbuf = packet(&pair, 1, 2, 0);
+	hosts_begin(&hosts, &(const struct hosts_options){.lanes = 1});
+	mbuf = hosts_packet(&hosts, 4, 0, 2, PACKET_LEN, 0);
 	assert_int_equal(gl_lane_transmit(host->gateway, 0, 1, &mbuf, 1), 0);
-	tail = packet(&pair, 1, 2, 1);
+	tail = hosts_packet(&hosts, 4, 0, 2, PACKET_LEN, 1);
 	assert_int_equal(rte_pktmbuf_chain(mbuf, tail), 0);
-	inject(host, mbuf);
-	assert_int_equal(drops(host, "out_segmented"), 1);
+	hosts_inject(host, 0, mbuf);
+	assert_int_equal(hosts_drops(host, "out_segmented"), 1);
 	/* Nobody has this address. The answer is an ICMP error from ours. */
-	inject(host, packet(&pair, 1, 77, 2));
-	assert_int_equal(drops(host, "out_no_peer"), 1);
-	await(&pair, host);
-	origin = gl_packet_origin(host->received[0], gl_origin_offset(host->gateway));
+	hosts_inject(host, 0, hosts_packet(&hosts, 4, 0, 77, PACKET_LEN, 2));
+	assert_int_equal(hosts_drops(host, "out_no_peer"), 1);
+	hosts_await(host, 0);
+	origin = gl_packet_origin(host->lanes[0].received[0], gl_origin_offset(host->gateway));
 	assert_int_equal(origin->peer, 0);
-	assert_int_equal(*rte_pktmbuf_mtod_offset(host->received[0], uint8_t *, 9), 1);
-	end(&pair);
+	assert_int_equal(*rte_pktmbuf_mtod_offset(host->lanes[0].received[0], uint8_t *, 9), 1);
+	hosts_end(&hosts);
+}
+
+/* One packet from the lane of a host to the next lane of the other, whole. */
+static void
+cross(struct hosts *hosts, unsigned i, unsigned lane, unsigned version, uint16_t len)
+{
+	static uint32_t number;
+	struct host *to = &hosts->hosts[1 - i];
+	struct host_lane *at = &to->lanes[(lane + 1) % to->lane_count];
+
+	hosts_inject(&hosts->hosts[i], lane,
+		hosts_packet(hosts, version, i, (uint8_t)(2 - i), len, ++number));
+	hosts_await(to, (lane + 1) % to->lane_count);
+	assert_int_equal(at->received_count, 1);
+	assert_int_equal(rte_pktmbuf_pkt_len(at->received[0]), len);
+	assert_int_equal(hosts_packet_number(at->received[0]), number);
+}
+
+/* Short and full ones, by each lane, both ways. */
+static void
+all_lengths_cross(struct hosts *hosts)
+{
+	const uint16_t mtu = hosts_mtu(&hosts->hosts[0]);
+	const uint16_t lens[] = {52, 53, 67, 1280, (uint16_t)(mtu / 2), (uint16_t)(mtu - 1), mtu};
+
+	for (unsigned k = 0; k < RTE_DIM(lens); k++)
+		for (unsigned i = 0; i < 2; i++)
+			for (unsigned lane = 0; lane < hosts->hosts[i].lane_count; lane++) {
+				cross(hosts, i, lane, 4, lens[k]);
+				cross(hosts, i, lane, 6, lens[k]);
+			}
+}
+
+/*
+ * What is one byte longer is answered on the lane that it was given to, if the host has an address
+ * in that family to answer from.
+ */
+static void
+what_is_longer_is_answered(struct hosts *hosts, unsigned version)
+{
+	struct host *host = &hosts->hosts[0];
+	const uint16_t len = (uint16_t)(hosts_mtu(host) + 1);
+	const unsigned last = host->lane_count - 1;
+	const uint64_t before = hosts_drops(host, "out_too_big");
+	const struct rte_mbuf *answer;
+
+	hosts_inject(host, last, hosts_packet(hosts, version == 4 ? 6 : 4, 0, 2, len, 0));
+	hosts_inject(host, last, hosts_packet(hosts, version, 0, 2, len, 0));
+	hosts_await(host, last);
+	assert_int_equal(host->lanes[last].received_count, 1);
+	answer = host->lanes[last].received[0];
+	assert_int_equal(gl_packet_origin(answer, gl_origin_offset(host->gateway))->peer, 0);
+	assert_int_equal(*rte_pktmbuf_mtod(answer, uint8_t *) >> 4, version);
+	/* ICMP, or ICMPv6. */
+	assert_int_equal(*rte_pktmbuf_mtod_offset(answer, uint8_t *, version == 4 ? 9 : 6),
+		version == 4 ? 1 : 58);
+	assert_int_equal(hosts_drops(host, "out_too_big"), before + 2);
+}
+
+static void
+every_lane_carries_every_family_and_jumbo_packets(void **state)
+{
+	for (unsigned outer6 = 0; outer6 < 2; outer6++) {
+		struct hosts hosts;
+
+		hosts_begin(&hosts,
+			&(const struct hosts_options){
+				.lanes = HOSTS_LANES_MAX,
+				.outer6 = outer6 != 0,
+				.address6 = outer6 == 0,
+				.mtu = JUMBO_MTU,
+			});
+		assert_in_range(hosts_mtu(&hosts.hosts[0]), JUMBO_MTU - 80, JUMBO_MTU - 60);
+		all_lengths_cross(&hosts);
+		what_is_longer_is_answered(&hosts, outer6 == 0 ? 6 : 4);
+		hosts_end(&hosts);
+	}
+}
+
+/* --- Lanes on threads of the host's ----------------------------------------------------------- */
+
+#define THREADS 2
+#define EACH_SENDS 1000U
+/* So few are under way that no ring runs over. */
+#define UNDER_WAY 64U
+
+struct crew {
+	struct hosts hosts;
+	_Atomic unsigned sent;
+	_Atomic unsigned received;
+	_Atomic unsigned seen[2][THREADS * EACH_SENDS]; /* at each host, by number */
+	uint16_t mtu;
+	time_t give_up;
+};
+
+struct worker {
+	struct crew *crew;
+	unsigned lane;
+	pthread_t thread;
+	const char *wrong; /* NULL: nothing; checked by who joins */
+};
+
+static bool
+all_received(const struct crew *crew)
+{
+	return crew->received == 2 * THREADS * EACH_SENDS;
+}
+
+static void
+send_one(struct worker *worker, unsigned i, uint32_t *next)
+{
+	struct crew *crew = worker->crew;
+	const uint32_t number = worker->lane * EACH_SENDS + *next;
+	const uint16_t len = (uint16_t)(52 + number * 37U % (crew->mtu - 51U));
+
+	if (*next == EACH_SENDS || crew->sent - crew->received >= UNDER_WAY)
+		return;
+	hosts_inject(&crew->hosts.hosts[i], worker->lane,
+		hosts_packet(
+			&crew->hosts, number % 2 == 0 ? 4 : 6, i, (uint8_t)(2 - i), len, number));
+	crew->sent++;
+	++*next;
+}
+
+static void
+take_all(struct worker *worker, unsigned i)
+{
+	struct crew *crew = worker->crew;
+	struct host *host = &crew->hosts.hosts[i];
+	const uint16_t count = hosts_round(host, worker->lane);
+
+	for (unsigned k = 0; k < count; k++) {
+		const uint32_t number = hosts_packet_number(host->lanes[worker->lane].received[k]);
+
+		if (number >= THREADS * EACH_SENDS || crew->seen[i][number]++ != 0)
+			worker->wrong = "a packet that was not sent, or came twice";
+		crew->received++;
+	}
+}
+
+/* A lane of each host. */
+static void *
+work(void *argument)
+{
+	struct worker *worker = argument;
+	struct crew *crew = worker->crew;
+	uint32_t next[2] = {0, 0};
+
+	if (rte_thread_register() != 0) {
+		worker->wrong = "the thread is no lcore";
+		return NULL;
+	}
+	for (unsigned i = 0; i < 2; i++)
+		gl_lane_online(crew->hosts.hosts[i].gateway, worker->lane);
+	while (!all_received(crew) && worker->wrong == NULL) {
+		for (unsigned i = 0; i < 2; i++) {
+			send_one(worker, i, &next[i]);
+			take_all(worker, i);
+		}
+		if (time(NULL) > crew->give_up)
+			worker->wrong = "not all has come";
+	}
+	for (unsigned i = 0; i < 2; i++)
+		gl_lane_offline(crew->hosts.hosts[i].gateway, worker->lane);
+	rte_thread_unregister();
+	return NULL;
+}
+
+/* Each packet arrives, once, though sessions, windows and buffers are those of both threads. */
+static void
+lanes_on_threads_of_their_own_lose_nothing(void **state)
+{
+	static struct crew crew;
+	struct worker workers[THREADS];
+
+	hosts_begin(&crew.hosts,
+		&(const struct hosts_options){.lanes = THREADS, .outer6 = true, .mtu = JUMBO_MTU});
+	crew.mtu = hosts_mtu(&crew.hosts.hosts[0]);
+	crew.give_up = time(NULL) + 100;
+	cross(&crew.hosts, 0, 0, 4, PACKET_LEN);
+	cross(&crew.hosts, 1, 0, 4, PACKET_LEN);
+	hosts_online(&crew.hosts, false);
+	for (unsigned i = 0; i < THREADS; i++) {
+		workers[i] = (struct worker){.crew = &crew, .lane = i};
+		assert_int_equal(pthread_create(&workers[i].thread, NULL, work, &workers[i]), 0);
+	}
+	for (unsigned i = 0; i < THREADS; i++)
+		pthread_join(workers[i].thread, NULL);
+	for (unsigned i = 0; i < THREADS; i++)
+		if (workers[i].wrong != NULL)
+			fail_msg("lane %u: %s: %u of %u", i, workers[i].wrong, crew.received,
+				2 * THREADS * EACH_SENDS);
+	hosts_online(&crew.hosts, true);
+	hosts_end(&crew.hosts);
 }
 
 static int
@@ -387,6 +312,8 @@ main(void)
 		cmocka_unit_test(packets_arrive_in_order_and_say_where_they_are_from),
 		cmocka_unit_test(frames_that_are_not_ours_come_back_in_order),
 		cmocka_unit_test(what_cannot_be_sent_is_answered_or_counted),
+		cmocka_unit_test(every_lane_carries_every_family_and_jumbo_packets),
+		cmocka_unit_test(lanes_on_threads_of_their_own_lose_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
