@@ -6,12 +6,15 @@
  *	target ADDRESS:PORT KEY [PSK]   whom we talk to
  *	socket ADDRESS:PORT             another place to send from, numbered from 0
  *	from SOCKET                     sends from there
- *	initiate                        "session N", or "silence"
+ *	initiate [MS]                   "session N", or "silence" after 2 s, or so long
+ *	repeat                          the last initiation once more
+ *	forget                          initiations that have come until now
  *	answer                          answers an initiation, which may take 10 s to come
  *	keys SESSION                    "send HEX" and "receive HEX"
  *	make SESSION COUNTER SOURCE DESTINATION NUMBER     "datagram N"
  *	send DATAGRAM [spoilt]
- *	await NUMBER MS                 until that number has come: "packet SOCKET NUMBER" for all
+ *	await NUMBER MS                 until that number has come: "packet SOCKET NUMBER SESSION"
+ *	                                for each that comes
  *	listen MS                       the same, for so long
  * Threads: one.
  */
@@ -101,7 +104,8 @@ wait_for(struct puppet *puppet, enum puppet_event event, const uint32_t *number,
 		const struct puppet_received received = puppet_receive(puppet, (int)left_ms);
 
 		if (received.event == PUPPET_PACKET)
-			printf("packet %u %u\n", received.socket, received.number);
+			printf("packet %u %u %u\n", received.socket, received.number,
+				received.session);
 		if (received.event == event && event != PUPPET_NOTHING &&
 			(number == NULL || *number == received.number))
 			return true;
@@ -113,15 +117,31 @@ wait_for(struct puppet *puppet, enum puppet_event event, const uint32_t *number,
 static int
 initiate(struct puppet *puppet, const struct line *line)
 {
+	const int ms = line->count > 1 ? (int)number_of(line->words[1]) : RESPONSE_MS;
 	int error = puppet_initiate(puppet);
 
-	(void)line;
 	if (error != 0)
 		return error;
-	if (wait_for(puppet, PUPPET_SESSION, NULL, RESPONSE_MS))
+	if (wait_for(puppet, PUPPET_SESSION, NULL, ms))
 		printf("session %u\n", puppet->session_count - 1);
 	else
 		printf("silence\n");
+	return 0;
+}
+
+static int
+repeat(struct puppet *puppet, const struct line *line)
+{
+	(void)line;
+	return puppet_repeat(puppet);
+}
+
+static int
+forget(struct puppet *puppet, const struct line *line)
+{
+	(void)line;
+	(void)wait_for(puppet, PUPPET_NOTHING, NULL, 0);
+	puppet->is_asked = false;
 	return 0;
 }
 
@@ -203,6 +223,8 @@ static const struct {
 	{"socket", 2, open_socket},
 	{"from", 2, from},
 	{"initiate", 1, initiate},
+	{"repeat", 1, repeat},
+	{"forget", 1, forget},
 	{"answer", 1, answer},
 	{"keys", 2, keys},
 	{"make", 6, make},

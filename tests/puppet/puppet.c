@@ -115,7 +115,14 @@ puppet_initiate(struct puppet *puppet)
 		return error;
 	cookie_add_macs(
 		&puppet->jar, (uint8_t *)&message, sizeof(message), clock_boot_ns(&clock_system));
+	puppet->said = message;
 	return transmit(puppet, &message, sizeof(message));
+}
+
+int
+puppet_repeat(const struct puppet *puppet)
+{
+	return transmit(puppet, &puppet->said, sizeof(puppet->said));
 }
 
 static int
@@ -217,7 +224,8 @@ puppet_send(struct puppet *puppet, unsigned datagram, bool spoilt)
 }
 
 static enum puppet_event
-take_data(const struct puppet *puppet, uint8_t *message, size_t len, uint32_t *number)
+take_data(
+	const struct puppet *puppet, uint8_t *message, size_t len, struct puppet_received *received)
 {
 	const struct aead_packet packet = {
 		.data = message + MESSAGE_DATA_HEADER_LEN,
@@ -236,14 +244,15 @@ take_data(const struct puppet *puppet, uint8_t *message, size_t len, uint32_t *n
 			return PUPPET_OTHER;
 		if (packet.len < PUPPET_INNER_LEN || packet.data[9] != IPPROTO_UDP)
 			return PUPPET_OTHER;
-		*number = load_le32(packet.data + HEADERS_LEN);
+		received->session = i;
+		received->number = load_le32(packet.data + HEADERS_LEN);
 		return PUPPET_PACKET;
 	}
 	return PUPPET_OTHER;
 }
 
 static enum puppet_event
-take(struct puppet *puppet, uint8_t *message, size_t len, uint32_t *number)
+take(struct puppet *puppet, uint8_t *message, size_t len, struct puppet_received *received)
 {
 	switch (message_classify(message, len)) {
 	case MESSAGE_INITIATION:
@@ -257,7 +266,7 @@ take(struct puppet *puppet, uint8_t *message, size_t len, uint32_t *number)
 			return PUPPET_OTHER;
 		return derive(puppet) == 0 ? PUPPET_SESSION : PUPPET_OTHER;
 	case MESSAGE_DATA:
-		return take_data(puppet, message, len, number);
+		return take_data(puppet, message, len, received);
 	default:
 		return PUPPET_OTHER;
 	}
@@ -281,8 +290,8 @@ puppet_receive(struct puppet *puppet, int wait_ms)
 			continue;
 		len = recv(puppet->sockets[i], message, sizeof(message), MSG_DONTWAIT);
 		received.socket = i;
-		received.event = len < 0 ? PUPPET_OTHER
-					 : take(puppet, message, (size_t)len, &received.number);
+		received.event =
+			len < 0 ? PUPPET_OTHER : take(puppet, message, (size_t)len, &received);
 		break;
 	}
 	return received;

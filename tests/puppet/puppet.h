@@ -37,6 +37,7 @@ struct puppet {
 	unsigned session_count;
 	uint8_t (*datagrams)[PUPPET_DATAGRAM_LEN];
 	unsigned datagram_count;
+	struct message_initiation said; /* the last initiation of our own, zeros before the first */
 	struct message_initiation asked; /* the target's last initiation that was not answered */
 	bool is_asked;
 };
@@ -53,6 +54,7 @@ enum puppet_event {
 struct puppet_received {
 	enum puppet_event event;
 	unsigned socket; /* that it came to */
+	unsigned session; /* of a packet */
 	uint32_t number; /* of a packet */
 };
 
@@ -68,8 +70,12 @@ void puppet_aim(struct puppet *puppet, const struct endpoint *target,
 int puppet_socket(struct puppet *puppet, const struct endpoint *endpoint)
 	__attribute__((warn_unused_result));
 
-/* puppet_initiate sends a new initiation. puppet_respond answers the target's last one. */
+/*
+ * puppet_initiate sends a new initiation, puppet_repeat the last one once more, as it was.
+ * puppet_respond answers the target's last one.
+ */
 int puppet_initiate(struct puppet *puppet) __attribute__((warn_unused_result));
+int puppet_repeat(const struct puppet *puppet) __attribute__((warn_unused_result));
 int puppet_respond(struct puppet *puppet) __attribute__((warn_unused_result));
 
 /*
