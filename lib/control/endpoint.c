@@ -11,6 +11,8 @@
 
 /* The log hears of a peer that cannot be reached once in this time. */
 #define TELL_INTERVAL_NS (60 * NS_IN_S)
+/* So many new places of a peer are published before what is to be sent to it goes to the last. */
+#define PLACES_MAX 4
 
 static enum drop_reason
 obstacle_of(enum nexthop_state state)
@@ -127,11 +129,10 @@ endpoint_forget_source(struct control *control, struct peer *peer)
 	endpoint_refresh(control, peer);
 }
 
-void
-endpoint_roamed(struct control *control, struct peer *peer)
+static void
+follow(struct control *control, struct peer *peer, const struct roaming_place *place)
 {
-	struct endpoint remote = peer->roamed.remote;
-	struct address local = peer->roamed.local.address;
+	struct endpoint remote = place->remote;
 	char key[KEY_ABBREVIATED_MAX];
 	char to[ENDPOINT_TEXT_MAX];
 
@@ -140,8 +141,20 @@ endpoint_roamed(struct control *control, struct peer *peer)
 	if (!endpoint_equal(&remote, &peer->endpoint))
 		log_debug(control->log, "peer %s roamed to %s",
 			key_abbreviate(peer->remote.public_key, key), endpoint_format(&remote, to));
-	endpoint_set(control, peer, &remote, &local);
-	/* From here on a lane may write it again, and send. */
-	atomic_store_explicit(&peer->roaming, false, memory_order_release);
+	endpoint_set(control, peer, &remote, &place->local.address);
+}
+
+void
+endpoint_roamed(struct control *control, struct peer *peer)
+{
+	struct roaming_place place;
+	unsigned places = 0;
+
+	while (places < PLACES_MAX && roaming_take(&peer->roaming, &place)) {
+		follow(control, peer, &place);
+		places++;
+	}
+	/* A peer that is in two places all the time must not wait for ever. */
+	roaming_end(&peer->roaming, places == PLACES_MAX);
 	peer_order_all(peer, control->rings, PEER_FLUSH);
 }

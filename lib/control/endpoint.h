@@ -23,5 +23,5 @@ void endpoint_forget_source(struct control *control, struct peer *peer);
  */
 bool endpoint_refresh(struct control *control, struct peer *peer);
 
-/* endpoint_roamed takes over what a lane left in peer->roamed. */
+/* endpoint_roamed takes over where lanes have last seen the peer, from peer->roaming. */
 void endpoint_roamed(struct control *control, struct peer *peer);

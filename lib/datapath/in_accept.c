@@ -58,24 +58,29 @@ check_replay(struct lane *lane, struct batch *batch, const struct run *run)
 
 /*
  * The endpoint follows the last packet of the run. Control publishes the new way; until it has,
- * what is to be sent is staged. As long as packets come from elsewhere than what is published, each
- * run tries again, so nothing is lost if the mailbox is taken.
+ * what is to be sent is staged, and whatever comes, from the old place too, says anew where the
+ * peer is. Pending is asked first: where nothing is, the way that is read is the newest.
  */
 static void
-follow_endpoint(struct lane *lane, struct peer *peer, const struct outer *outer)
+follow_endpoint(struct lane *lane, const struct batch *batch, const struct run *run)
 {
+	const struct outer *outer = &batch->packets[run->last].outer;
+	struct peer *peer = run->peer;
+	const bool pending = roaming_pending(&peer->roaming);
 	const struct encap *encap = atomic_load_explicit(&peer->encap, memory_order_acquire);
 
-	if (encap != NULL && endpoint_equal(&encap->remote, &outer->source) &&
+	if (!pending && encap != NULL && endpoint_equal(&encap->remote, &outer->source) &&
 		address_equal(&encap->local.address, &outer->destination.address))
 		return;
+	/* What came later, on another session of the peer's, has said where it is. */
+	for (const struct run *other = batch->runs; other < run; other++)
+		if (other->peer == peer && other->last > run->last)
+			return;
 	/* No peer is at an address of ours, whatever its packets say. */
 	if (directory_is_local(lane->directory, &outer->source.address))
 		return;
-	if (atomic_exchange_explicit(&peer->roaming, true, memory_order_acquire))
+	if (!roaming_write(&peer->roaming, &outer->source, &outer->destination))
 		return;
-	peer->roamed.remote = outer->source;
-	peer->roamed.local = outer->destination;
 	peer_raise(peer, lane->settings.rings, PEER_ROAMED);
 	lane->wake_control = true;
 }
@@ -93,12 +98,12 @@ confirm(struct lane *lane, struct session *session)
 
 /* What authentic, fresh packets mean for session and peer, whatever is inside them. */
 static void
-believe(struct lane *lane, struct batch *batch, const struct run *run, uint64_t fresh)
+believe(struct lane *lane, struct batch *batch, struct run *run, uint64_t fresh)
 {
-	const unsigned last = 63 - (unsigned)__builtin_clzll(fresh);
 	struct peer *peer = run->peer;
 
-	follow_endpoint(lane, peer, &batch->packets[last].outer);
+	run->last = 63 - (unsigned)__builtin_clzll(fresh);
+	follow_endpoint(lane, batch, run);
 	confirm(lane, run->session);
 	stamps_received(&peer->stamps, batch->now_ns);
 	if (session_wants_rekey_after_receive(run->session, batch->now_ns))
@@ -121,7 +126,7 @@ check_inner(struct packet *packet, const struct peer *peer, struct source_memo *
 }
 
 static void
-accept_run(struct lane *lane, struct batch *batch, const struct run *run, struct source_memo *memo)
+accept_run(struct lane *lane, struct batch *batch, struct run *run, struct source_memo *memo)
 {
 	struct peer_lane *counters = &run->peer->lanes[lane->settings.id];
 	uint64_t fresh;

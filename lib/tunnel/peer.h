@@ -13,6 +13,7 @@
 #include "tunnel/drop.h"
 #include "tunnel/reclaim.h"
 #include "tunnel/rings.h"
+#include "tunnel/roaming.h"
 #include "tunnel/session.h"
 #include "wire/outer.h"
 
@@ -33,7 +34,7 @@ struct tunnel;
 enum peer_raised {
 	PEER_WANTS_SESSION = 1 << 0, /* packets wait, or the session is due for a rekey */
 	PEER_CONFIRMED = 1 << 1, /* first data on the next session: it is the current one now */
-	PEER_ROAMED = 1 << 2, /* peer.roamed holds a new endpoint */
+	PEER_ROAMED = 1 << 2, /* peer.roaming holds a new place */
 };
 
 /* What control orders of a lane about a peer: bits of peer_lane.orders. */
@@ -108,15 +109,7 @@ struct peer {
 	uint32_t number; /* in the tunnel, from 1, never given again */
 	/* any: sets; control: takes. The peer is in rings.raised while this is not 0. */
 	_Atomic uint32_t raised;
-	/*
-	 * A packet came by another way than `encap`, and control is publishing it. The lane that
-	 * turns this on writes `roamed`; control reads that, and turns it off when it has.
-	 */
-	_Atomic bool roaming;
-	struct {
-		struct endpoint remote;
-		struct endpoint local;
-	} roamed;
+	struct roaming roaming; /* a packet came by another way than `encap`: where from */
 	struct timer_stamps stamps __attribute__((aligned(64)));
 
 	/* control, all that follows but for `lanes` */
@@ -220,7 +213,7 @@ peer_send_session(struct peer *peer, uint64_t now_ns)
 static inline bool
 peer_send_waits(const struct peer *peer)
 {
-	return atomic_load_explicit(&peer->roaming, memory_order_relaxed);
+	return roaming_pending(&peer->roaming);
 }
 
 /*

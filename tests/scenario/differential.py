@@ -56,9 +56,9 @@ class Round:
 
     # -- packets ------------------------------------------------------------------------------
 
-    def good(self, peer, session, kind, what, socket=None):
+    def good(self, peer, session, kind, what):
         """A packet that must be accepted, from a socket that is drawn; its number."""
-        socket = self.draw.randrange(len(peer.sockets)) if socket is None else socket
+        socket = self.draw.randrange(len(peer.sockets))
         counter = session.fresh()
         text = f"{what} on {session.label} counter {counter} from socket {socket}"
         number = self.number(peer, kind, text)
@@ -69,11 +69,7 @@ class Round:
     def fence(self, peer, session=None):
         """Returns when all that the peer has sent is done with."""
         session = session or peer.current
-        socket = self.draw.randrange(len(peer.sockets))
-        # Rule "moved": guardlane follows a peer that moves again while it is still being followed
-        # only by the next packet from there. So it is the second one whose echo tells the place.
-        peer.await_number(self.good(peer, session, 0, "fence", socket))
-        number = self.good(peer, session, 0, "fence", socket)
+        number = self.good(peer, session, 0, "fence")
         self.step(f"fence to {peer.name}: {peer.await_number(number)}")
 
     def probe(self, peer):
@@ -259,7 +255,9 @@ class Round:
             self.probe(peer)
 
     def set_endpoint(self, peer):
-        way, endpoint = self.way(), self.draw.choice(peer.sockets)
+        # Rule "files": what files name is compared with what they named before, not with where the
+        # peer is now, so that they do not undo roaming; wg(8) does.
+        way, endpoint = self.draw.choice(["set", "sync"]), self.draw.choice(peer.sockets)
         self.log(f"endpoint {endpoint} for {peer.name} by {way}")
         self.instance.change(way, ["peer", peer.public_key, "endpoint", endpoint], {peer: endpoint})
         self.probe(peer)

@@ -179,18 +179,51 @@ static void
 roaming_empties_the_mailbox(void **state)
 {
 	struct bed bed;
-	struct endpoint local;
+	struct endpoint remote, local;
 
 	bed_init(&bed);
 	local = pair_endpoint(bed.pair, 0, false);
-	atomic_store(&bed.peer->roaming, true);
-	bed.peer->roamed.remote = pair_endpoint(bed.pair, 1, false);
-	bed.peer->roamed.remote.port = 7;
-	bed.peer->roamed.local = local;
+	remote = pair_endpoint(bed.pair, 1, false);
+	remote.port = 7;
+	assert_true(roaming_write(&bed.peer->roaming, &remote, &local));
+	assert_true(peer_send_waits(bed.peer));
 	endpoint_roamed(bed.control, bed.peer);
-	assert_false(atomic_load(&bed.peer->roaming));
+	assert_false(peer_send_waits(bed.peer));
 	assert_int_equal(published(&bed)->remote.port, 7);
 	assert_true(address_equal(&bed.moody.asked_source, &local.address));
+	bed_fini(&bed);
+}
+
+static void
+ro_1_the_last_of_several_places_counts(void **state)
+{
+	struct roaming_place place;
+	struct endpoint remote, local;
+	struct roaming *roaming;
+	struct bed bed;
+
+	bed_init(&bed);
+	roaming = &bed.peer->roaming;
+	local = pair_endpoint(bed.pair, 0, false);
+	remote = pair_endpoint(bed.pair, 1, false);
+	for (uint16_t port = 7; port < 10; port++) {
+		remote.port = port;
+		assert_true(roaming_write(roaming, &remote, &local));
+	}
+	endpoint_roamed(bed.control, bed.peer);
+	assert_int_equal(published(&bed)->remote.port, 9);
+	assert_false(roaming_take(roaming, &place));
+	/* One that comes while another is being published is waited for, but not for ever. */
+	assert_true(roaming_write(roaming, &remote, &local));
+	assert_true(roaming_take(roaming, &place));
+	remote.port = 11;
+	assert_true(roaming_write(roaming, &remote, &local));
+	roaming_end(roaming, false);
+	assert_true(peer_send_waits(bed.peer));
+	roaming_end(roaming, true);
+	assert_false(peer_send_waits(bed.peer));
+	endpoint_roamed(bed.control, bed.peer);
+	assert_int_equal(published(&bed)->remote.port, 11);
 	bed_fini(&bed);
 }
 
@@ -260,6 +293,7 @@ main(void)
 		cmocka_unit_test(obstacles_are_published_and_warned_of_once),
 		cmocka_unit_test(ro_8_ro_9_the_local_address_is_kept_until_forgotten),
 		cmocka_unit_test(roaming_empties_the_mailbox),
+		cmocka_unit_test(ro_1_the_last_of_several_places_counts),
 		cmocka_unit_test(ro_7_no_address_is_torn_over_a_million_moves),
 	};
 

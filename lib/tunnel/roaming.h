@@ -1,0 +1,57 @@
+/*
+ * Where a peer has last sent from, while that is not yet the way to it: written over by whatever
+ * comes later, so that the last packet decides, however fast the peer moves.
+ * On the packet's way: in_accept; out_peer and out_staged ask whether to wait.
+ * Threads: any lane writes, control reads.
+ */
+#pragma once
+
+#include "base/address.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct roaming_place {
+	struct endpoint remote;
+	struct endpoint local;
+};
+
+#define ROAMING_WORDS (sizeof(struct roaming_place) / sizeof(uint64_t))
+
+/* Zeroed is a peer that has not moved. */
+struct roaming {
+	_Atomic uint32_t version; /* lanes: odd while one of them writes */
+	uint32_t taken; /* control: the version that it took last */
+	_Atomic bool pending; /* lanes: set; control: cleared when the way is published */
+	/* lanes; a struct roaming_place, in pieces that control may look at meanwhile. */
+	_Atomic uint64_t words[ROAMING_WORDS];
+};
+
+/*
+ * roaming_write leaves a place, over the one before. Returns whether it did: if not, another lane
+ * is writing at this very moment, and what it writes is as new. Lanes; wait-free. The caller raises
+ * the peer afterwards, if it did.
+ */
+bool roaming_write(struct roaming *roaming, const struct endpoint *remote,
+	const struct endpoint *local) __attribute__((warn_unused_result));
+
+/*
+ * roaming_take copies the place that was written last; false if it was taken before, or is being
+ * written: then the peer will be raised again. Control.
+ */
+bool roaming_take(struct roaming *roaming, struct roaming_place *place)
+	__attribute__((warn_unused_result));
+
+/*
+ * roaming_end tells lanes that the way to the place is published. If there is a newer one they go
+ * on waiting for that, unless `let_go`. Control.
+ */
+void roaming_end(struct roaming *roaming, bool let_go);
+
+/* roaming_pending tells whether there is a place that is not yet published. Lanes. */
+static inline bool
+roaming_pending(const struct roaming *roaming)
+{
+	return atomic_load_explicit(&roaming->pending, memory_order_acquire);
+}
