@@ -150,6 +150,19 @@ class Round:
             self.probe(peer)
             self.fence(peer)
 
+    def edge(self, peer):
+        """Counters about as old as the window is long, some twice, after a leap to a new one."""
+        session, draw = peer.current, self.draw
+        newest = min(session.newest + 20000 + draw.randrange(64), LAST)
+        self.log(f"edge of {peer.name}'s window, newest {newest}")
+        ages = [0] + draw.sample([WINDOW + age for age in (-64, -1, 0, 1, 2, 8, 31, 63, 64)], 9)
+        for age in ages + draw.sample(ages, 5):
+            counter = max(newest - age, 0)
+            number = self.number(peer, 0, f"on {session.label} counter {counter}")
+            datagram = peer.make(session, counter, peer.inside, self.options.inside, number)
+            peer.ask(*peer.send_commands(datagram, 0, False))
+        self.fence(peer)
+
     def initiate(self, peer, confirms=0.7, expects=True, wait_ms=5000):
         """A handshake, that a packet confirms or not."""
         self.log(f"initiation of {peer.name}")
@@ -306,7 +319,7 @@ class Round:
 
     def play(self):
         """All events of the round; what came of them."""
-        events = [(self.traffic, 12), (self.rekey, 5), (self.repeat, 2), (self.set_networks, 3),
+        events = [(self.traffic, 12), (self.edge, 2), (self.rekey, 5), (self.repeat, 2), (self.set_networks, 3),
                   (self.set_preshared_key, 1), (self.set_private_key, 1), (self.set_port, 1),
                   (self.set_endpoint, 2), (self.set_keepalive, 1), (self.set_nothing, 1),
                   (self.remove, 2)]

@@ -1,14 +1,14 @@
 #!/bin/bash
 # The same random events (traffic, loss, reordering, replays, forgeries, roaming, rekeying, changes of
 # the configuration) to guardlane and to another WireGuard: both deliver the same packets.
-# Arguments: PEER
+# Arguments: none
 #
 #   a (gateway, then PEER) ──── lan ──── b, c (puppets): four addresses and ports each
 #
-# differential.sh PEER [ROUNDS [SEED]]: more rounds, or the same once more. What each round did and
+# differential.sh [PEER [ROUNDS [SEED]]]: more rounds, or the same once more. What each round did and
 # what came of it stays in the folder that DIFFERENTIAL_KEEP names.
 . "$(dirname "$0")/lib.sh"
-peer=$1
+peer=${1:-wireguard-go}                # or kernel
 rounds=${2:-2}
 seed=${3:-$RANDOM$RANDOM}
 program=$scenario_dir/differential.py
