@@ -13,7 +13,7 @@ timed_file() {
 }
 
 # User-mode Linux takes minutes for 1 GB.
-declare -A megabytes=([wireguard-go]=1000 [kernel]=250)
+declare -A megabytes=([wireguard-go]=1000 [kernel]=100)
 mb=${megabytes[$peer]}
 
 random_file "${mb}000000"
