@@ -45,7 +45,7 @@ struct run {
 	uint64_t mask; /* packets by number; those dropped since stay in it */
 	struct session *session;
 	struct peer *peer;
-	unsigned last; /* in: its last packet that was fresh, from in_accept on */
+	unsigned last; /* in: its last packet that was fresh, or 0, from in_accept on */
 };
 
 struct batch {

@@ -134,6 +134,7 @@ accept_run(struct lane *lane, struct batch *batch, struct run *run, struct sourc
 	unsigned rx_packets = 0;
 	bool data = false;
 
+	run->last = 0;
 	check_replay(lane, batch, run);
 	fresh = run->mask & batch->live;
 	if (fresh == 0)

@@ -5,12 +5,13 @@
 #
 #   a (gateway, then PEER) ──── lan ──── b, c (puppets): four addresses and ports each
 #
-# differential.sh [PEER [ROUNDS [SEED]]]: more rounds, or the same once more. What each round did and
-# what came of it stays in the folder that DIFFERENTIAL_KEEP names.
+# differential.sh [PEER [ROUNDS [SEED]]]: without a seed always the same events; "random" draws one.
+# What each round did and what came of it stays in the folder that DIFFERENTIAL_KEEP names.
 . "$(dirname "$0")/lib.sh"
-peer=${1:-wireguard-go}                # or kernel
-rounds=${2:-2}
-seed=${3:-$RANDOM$RANDOM}
+peer=${1:-wireguard-go}
+rounds=${2:-1}
+seed=${3:-9}
+[ "$seed" != random ] || seed=$RANDOM$RANDOM
 program=$scenario_dir/differential.py
 
 # Plays on instance a, and runs there what the player asks for.
@@ -50,9 +51,9 @@ on() {
 		instance_run a ping -q -c 1 -W 5 "$address"
 		instance_run a ping -q -c 1 -W 5 "${address%.*}.10${address##*.}"
 	done >/dev/null
-		fact "$rounds rounds on $1" play "$2"
+	fact "$rounds rounds on $1" play "$2"
 	instance_run a kill "$(head -n 1 "$work/delivered.$2")"
-		fact "it ends when it is told to" instance_stop a
+	fact "it ends when it is told to" instance_stop a
 }
 
 addresses() {
