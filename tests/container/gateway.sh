@@ -34,12 +34,13 @@ holds_nothing_else() {
 	no exec_in a gateway which gcc meson ninja python3 && no exec_in a gateway ls -d /src /out
 }
 
-# needs TEXT OPTION...: with these options only, the gateway does not start, and says TEXT.
+# needs TEXT OPTION...: with these options only, the gateway does not start, and says TEXT. Without
+# NET_RAW it would by itself take another underlay.
 needs() {
 	local text=$1 status=0
 	shift
-	podman_on a run --rm --no-healthcheck --network host --cap-drop all "$@" \
-		--env MITIGATOR_VPN_ADDRESS="$(inside a)" \
+	podman_on a run --rm --no-healthcheck --network host --cap-drop all "$@" --timeout 60 \
+		--env GUARDLANE_UNDERLAY=af_packet:eth0 --env MITIGATOR_VPN_ADDRESS="$(inside a)" \
 		--volume "$(config_dir a)/vpn-public.conf:/srv/public.conf:ro" \
 		--volume "$(config_dir a)/vpn-private.conf:/srv/private.conf:ro" \
 		guardlane >"$work/needs" 2>&1 || status=$?
