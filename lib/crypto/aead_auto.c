@@ -38,15 +38,30 @@ auto_destroy(void *context)
 	free(self);
 }
 
-static void
-part_init(struct aead_part *part, struct aead *aead)
+/*
+ * Takes the context in as the next part. If there is none, or no room for it, all are destroyed,
+ * and errno says why. Returns whether it did.
+ */
+static bool
+part_add(struct aead_auto *self, struct aead *aead)
 {
-	const struct aead_backend *backend = aead_backend_of(aead, &part->context);
+	const int error = aead == NULL ? errno : ENOMEM;
+	const struct aead_backend *backend;
+	struct aead_part *part;
 
+	if (aead == NULL || self->count == AEAD_PARTS_MAX) {
+		aead_destroy(aead);
+		auto_destroy(self);
+		errno = error;
+		return false;
+	}
+	part = &self->parts[self->count++];
+	backend = aead_backend_of(aead, &part->context);
 	part->run[AEAD_SEAL] = backend->seal;
 	part->run[AEAD_OPEN] = backend->open;
 	part->across = backend->across;
 	part->aead = aead;
+	return true;
 }
 
 /* Each context has passed its own self test: auto's would not reach all of them. */
@@ -54,7 +69,6 @@ static struct aead_auto *
 auto_create_parts(void)
 {
 	struct aead_auto *self = calloc(1, sizeof(*self));
-	int error;
 
 	if (self == NULL)
 		return NULL;
@@ -68,14 +82,8 @@ auto_create_parts(void)
 		/* A CPU may lack something; a backend that gives wrong answers is an alarm. */
 		if (aead == NULL && errno == ENOTSUP)
 			continue;
-		if (aead == NULL || self->count == AEAD_PARTS_MAX) {
-			error = aead == NULL ? errno : ENOMEM;
-			aead_destroy(aead);
-			auto_destroy(self);
-			errno = error;
+		if (!part_add(self, aead))
 			return NULL;
-		}
-		part_init(&self->parts[self->count++], aead);
 	}
 	return self;
 }
@@ -109,18 +117,9 @@ auto_create_like(const void *context)
 	if (self == NULL)
 		return NULL;
 	self->table = other->table;
-	for (; self->count < other->count; self->count++) {
-		struct aead *aead = aead_create_like(other->parts[self->count].aead);
-
-		if (aead == NULL) {
-			const int error = errno;
-
-			auto_destroy(self);
-			errno = error;
+	for (unsigned i = 0; i < other->count; i++)
+		if (!part_add(self, aead_create_like(other->parts[i].aead)))
 			return NULL;
-		}
-		part_init(&self->parts[self->count], aead);
-	}
 	return self;
 }
 
@@ -134,7 +133,7 @@ aead_auto_choice(const void *context, bool open, uint32_t len, unsigned count)
 				 .aead);
 }
 
-/* Runs the packets of `mask` as one batch. */
+/* Runs the packets of `mask` as one batch; of others it says nothing, whatever a backend says. */
 static uint64_t
 run_some(const struct aead_part *part, enum aead_direction direction,
 	const struct aead_packet packets[], uint64_t mask)
@@ -149,7 +148,7 @@ run_some(const struct aead_part *part, enum aead_direction direction,
 
 	/* Neighbours need not be brought together. */
 	if (mask >> first == UINT64_MAX >> (AEAD_BATCH_MAX - count))
-		return run(part, direction, packets + first, count) << first;
+		return (run(part, direction, packets + first, count) << first) & mask;
 	do
 		some[i++] = packets[__builtin_ctzll(left)];
 	while ((left &= left - 1) != 0);
@@ -176,8 +175,8 @@ run_two(struct aead_auto *self, enum aead_direction direction, const struct aead
 		return run(&self->parts[best0[1]], direction, packets, 2);
 	if (best0[0] == best1[0])
 		return run(&self->parts[best0[0]], direction, packets, 2);
-	return run(&self->parts[best0[0]], direction, packets, 1) |
-		run(&self->parts[best1[0]], direction, packets + 1, 1) << 1;
+	return run_some(&self->parts[best0[0]], direction, packets, 1) |
+		run_some(&self->parts[best1[0]], direction, packets, 2);
 }
 
 /*
