@@ -11,13 +11,14 @@
  *
  * Out, from the inner side to the underlay port:
  *   1. out_receive  a burst from one of a tunnel's inner ports; Ethernet and inner headers
- *   2. out_peer     destination -> peer -> session; without a session the packet is staged
+ *   2. out_peer     destination -> peer -> session; without a session, or while the
+ *                   peer's new way is being made, the packet is staged
  *   3. out_number   run by run: counters, padding, data header
  *   4. out_seal     the AEAD over the whole batch
  *   5. out_encap    the peer's ready-made outer header
  *   6. out_transmit to the underlay port
  *
- * Beside the way: out_staged holds packets that wait for a session, and sends keepalives;
+ * Beside the way: out_staged holds packets that wait for a session or a way, and sends keepalives;
  * out_refuse answers packets that cannot be carried with ICMP.
  *
  * Threads: the lane that owns the batch. A stage never waits, allocates (but buffers), logs, or

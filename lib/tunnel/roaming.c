@@ -1,5 +1,5 @@
 /*
- * One place under a version counter.
+ * One place under a seqlock whose writers do not wait for each other.
  * On the packet's way: in_accept.
  * Threads: any lane writes, control reads.
  */

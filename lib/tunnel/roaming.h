@@ -1,6 +1,6 @@
 /*
- * Where a peer has last sent from, while that is not yet the way to it: written over by whatever
- * comes later, so that the last packet decides, however fast the peer moves.
+ * Where a peer has last sent from, while that is not yet the way to it: a seqlock, written over by
+ * whatever comes later, so that the last packet decides, however fast the peer moves.
  * On the packet's way: in_accept; out_peer and out_staged ask whether to wait.
  * Threads: any lane writes, control reads.
  */
