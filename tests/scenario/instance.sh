@@ -207,18 +207,16 @@ instance_spawn() {
 	spawn "$work/spawned.$1" instance_run "$@"
 }
 
-# instance_stop NAME: a polite end; fails when it takes more than 10 s, or a machine's 60, or had
-# come before.
+# instance_stop NAME: a polite end; fails when it takes more than 10 s, or had come before. A machine
+# has its plug pulled.
 instance_stop() {
-	local seconds=10
-	! gone "${pid[$1]}" || { echo "$1 had ended before"; return 1; }
+	! gone "${pid[$1]}" || { echo "$1 had ended before" >&2; return 1; }
 	if [ "${kind[$1]}" = kernel ]; then
-		seconds=60
-		uml_poweroff "$1" "$seconds"
+		instance_kill "$1"
 	else
 		kill -TERM "${pid[$1]}"
-		within "$seconds" gone "${pid[$1]}"
-	fi || { echo "$1 has not ended in $seconds s"; return 1; }
+		within 10 gone "${pid[$1]}" || { echo "$1 has not ended in 10 s" >&2; return 1; }
+	fi
 }
 
 # instance_kill NAME: SIGKILL, and nothing is tidied up.

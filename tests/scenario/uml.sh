@@ -1,5 +1,5 @@
 # The Linux kernel's WireGuard as a peer: user-mode Linux on the host's veth, driven through files.
-# start: boots and waits until ready; run: a command inside, its output and status; poweroff; kill.
+# start: boots and waits until ready; run: a command inside, its output and status; kill.
 # scripts/kernel-peer builds what is booted; uml-init is what runs inside.
 # shellcheck shell=bash
 
@@ -59,19 +59,8 @@ uml_run() {
 	return "$(<"$file.rc")"
 }
 
-# The machine is off the network and has nothing left to do; the program that it is may still run.
-uml_off() {
-	gone "${pid[$1]}" || [ -e "$(uml_dir "$1")/off" ]
-}
-
-# uml_poweroff NAME SECONDS: the program may halt for good and not end, if packets come in meanwhile.
-uml_poweroff() {
-	: >"$(uml_dir "$1")/asked/poweroff"
-	within "$2" uml_off "$1" || return
-	within 3 gone "${pid[$1]}" || uml_kill "$1"
-}
-
-# Its helper processes do not die with it.
+# Pulls the plug: WireGuard says no goodbye, and what halting takes is not the question. Its helper
+# processes do not die with it.
 uml_kill() {
 	local process
 	for process in $(ip netns pids "$(host_ns "$1")"); do

@@ -20,8 +20,9 @@
 
 #include <cmocka.h>
 
-/* Longer than anything here takes, so that only a failure waits for it. */
-#define PATIENCE_MS 3000
+/* Longer than anything here takes, so that only a failure waits for it; and than the time after
+ * which what the kernel did not find is asked for again. */
+#define PATIENCE_MS 20000
 
 static struct nexthops *nexthops;
 static struct lab_log lab_log;
