@@ -25,8 +25,6 @@ roaming_write(struct roaming *roaming, const struct endpoint *remote, const stru
 	for (unsigned i = 0; i < ROAMING_WORDS; i++)
 		atomic_store_explicit(&roaming->words[i], words[i], memory_order_relaxed);
 	atomic_store_explicit(&roaming->version, version + 2, memory_order_release);
-	/* After the version: who clears this and sees it set sees the version too. */
-	atomic_store_explicit(&roaming->pending, true, memory_order_release);
 	return true;
 }
 
@@ -51,8 +49,10 @@ roaming_take(struct roaming *roaming, struct roaming_place *place)
 void
 roaming_end(struct roaming *roaming, bool let_go)
 {
-	atomic_exchange_explicit(&roaming->pending, false, memory_order_acq_rel);
-	if (!let_go &&
-		atomic_load_explicit(&roaming->version, memory_order_acquire) != roaming->taken)
-		atomic_store_explicit(&roaming->pending, true, memory_order_release);
+	const uint32_t version = let_go
+		? atomic_load_explicit(&roaming->version, memory_order_relaxed)
+		: roaming->taken;
+
+	/* Released: who finds this version finds the way as well. */
+	atomic_store_explicit(&roaming->published, version, memory_order_release);
 }

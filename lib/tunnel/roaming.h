@@ -23,7 +23,8 @@ struct roaming_place {
 struct roaming {
 	_Atomic uint32_t version; /* lanes: odd while one of them writes */
 	uint32_t taken; /* control: the version that it took last */
-	_Atomic bool pending; /* lanes: set; control: cleared when the way is published */
+	/* control: the version that is not waited for any more; lanes: read */
+	_Atomic uint32_t published;
 	/* lanes; a struct roaming_place, in pieces that control may look at meanwhile. */
 	_Atomic uint64_t words[ROAMING_WORDS];
 };
@@ -49,9 +50,17 @@ bool roaming_take(struct roaming *roaming, struct roaming_place *place)
  */
 void roaming_end(struct roaming *roaming, bool let_go);
 
-/* roaming_pending tells whether there is a place that is not yet published. Lanes. */
+/*
+ * roaming_pending tells whether there is a place that is not yet published. If not, the way that
+ * the caller reads next is at least as new as any place that it has written itself. Lanes.
+ *
+ * By two versions and no flag: one that is cleared and set again, because a newer place has come
+ * meanwhile, would for a moment let packets go by the older way.
+ */
 static inline bool
 roaming_pending(const struct roaming *roaming)
 {
-	return atomic_load_explicit(&roaming->pending, memory_order_acquire);
+	const uint32_t version = atomic_load_explicit(&roaming->version, memory_order_acquire);
+
+	return version != atomic_load_explicit(&roaming->published, memory_order_acquire);
 }
