@@ -68,21 +68,24 @@ cpus_forbidden(const cpu_set_t *cpus)
 	return -1;
 }
 
-bool
-cpus_isolated(const cpu_set_t *cpus)
+const char *
+cpus_format(const cpu_set_t *cpus, char *list, size_t size)
 {
-	FILE *file = fopen("/sys/devices/system/cpu/isolated", "re");
-	char line[1024] = "";
-	cpu_set_t isolated;
-	cpu_set_t both;
-	bool read;
+	size_t len = 0;
 
-	if (file == NULL)
-		return false;
-	read = fscanf(file, "%1023s", line) == 1;
-	fclose(file);
-	if (!read || cpus_parse(line, &isolated) != 0)
-		return false;
-	CPU_AND(&both, &isolated, cpus);
-	return CPU_EQUAL(&both, cpus) != 0;
+	list[0] = '\0';
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+		const int first = cpu;
+
+		if (!CPU_ISSET(cpu, cpus))
+			continue;
+		while (cpu + 1 < CPU_SETSIZE && CPU_ISSET(cpu + 1, cpus))
+			cpu++;
+		if (len < size)
+			len += (size_t)snprintf(
+				list + len, size - len, "%s%d", len > 0 ? "," : "", first);
+		if (cpu > first && len < size)
+			len += (size_t)snprintf(list + len, size - len, "-%d", cpu);
+	}
+	return list;
 }

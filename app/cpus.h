@@ -6,7 +6,7 @@
 #pragma once
 
 #include <sched.h>
-#include <stdbool.h>
+#include <stddef.h>
 
 /* cpus_parse reads a list such as "2-3,10" into *cpus. Returns 0, or -EINVAL if it is none. */
 int cpus_parse(const char *list, cpu_set_t *cpus) __attribute__((warn_unused_result));
@@ -17,5 +17,5 @@ int cpus_last(cpu_set_t *cpus) __attribute__((warn_unused_result));
 /* cpus_forbidden returns the first of `cpus` that this process may not use, or -1. */
 int cpus_forbidden(const cpu_set_t *cpus);
 
-/* cpus_isolated tells whether the kernel keeps all of `cpus` free for us (isolcpus). */
-bool cpus_isolated(const cpu_set_t *cpus);
+/* cpus_format writes such a list; one that is longer than there is room is cut. Returns `list`. */
+const char *cpus_format(const cpu_set_t *cpus, char *list, size_t size);

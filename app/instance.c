@@ -7,7 +7,7 @@
 
 #include "confine.h"
 #include "eal.h"
-#include "places.h"
+#include "host.h"
 #include "say.h"
 
 #include <rte_alarm.h>
@@ -129,7 +129,7 @@ start_eal(struct instance *instance, const struct gl_log *log)
 {
 	const struct plan *plan = &instance->plan;
 	struct eal_pci pci;
-	const unsigned long free_mib = places_hugepages_mib();
+	const unsigned long free_mib = host_hugepages_mib("");
 	const bool hugepages = plan->hugepages && free_mib >= plan->memory_mib;
 	int error;
 

@@ -10,6 +10,7 @@
 #include "help.h"
 #include "interface_command.h"
 #include "option.h"
+#include "preflight_command.h"
 #include "reconfigure_command.h"
 #include "run.h"
 #include "status_command.h"
@@ -39,6 +40,11 @@ static const struct command commands[] = {
 		"has the hash of the peer table, the same on all instances whose tables mean the "
 		"same. Needs no root. Exit status: 0, or 1 if there are errors.",
 		check_command},
+	{"preflight", OPTION_OF_PREFLIGHT, "tells what this host lacks to run",
+		"With the same options, environment and files as run: a line for each thing that "
+		"is needed, and, where it is missing or could be better, what mends it. Changes "
+		"nothing. Exit status: 0, or 1 if something is missing.",
+		preflight_command},
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))

@@ -74,8 +74,10 @@ enum option_command {
 	OPTION_OF_RECONFIGURE = 1 << 2,
 	OPTION_OF_STATUS = 1 << 3,
 	OPTION_OF_CHECK = 1 << 4,
+	OPTION_OF_PREFLIGHT = 1 << 5,
 	/* Those that make settings of all sources. */
-	OPTION_OF_SETTINGS = OPTION_OF_RUN | OPTION_OF_CONFIG | OPTION_OF_CHECK,
+	OPTION_OF_SETTINGS =
+		OPTION_OF_RUN | OPTION_OF_CONFIG | OPTION_OF_CHECK | OPTION_OF_PREFLIGHT,
 };
 
 struct option {

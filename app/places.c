@@ -1,5 +1,5 @@
 /*
- * Finding files and hugepages.
+ * Finding files.
  * On the packet's way: nowhere.
  * Threads: main.
  */
@@ -7,7 +7,6 @@
 
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -60,29 +59,4 @@ void
 places_dotenv(const char *config_dir, char path[PATH_MAX])
 {
 	snprintf(path, PATH_MAX, "%s/.env", folder(config_dir));
-}
-
-unsigned long
-places_hugepages_mib(void)
-{
-	static const struct {
-		const char *path;
-		unsigned long mib;
-	} kinds[] = {
-		{"/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", 2},
-		{"/sys/kernel/mm/hugepages/hugepages-1048576kB/free_hugepages", 1024},
-	};
-	unsigned long total = 0;
-
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		FILE *file = fopen(kinds[i].path, "re");
-		unsigned long free_pages = 0;
-
-		if (file == NULL)
-			continue;
-		if (fscanf(file, "%lu", &free_pages) == 1)
-			total += free_pages * kinds[i].mib;
-		fclose(file);
-	}
-	return total;
 }

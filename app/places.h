@@ -1,5 +1,5 @@
 /*
- * Where things are when nobody says: the operator's files, variables, memory.
+ * Where things are when nobody says: the operator's files and variables.
  * On the packet's way: nowhere.
  * Threads: main.
  */
@@ -27,6 +27,3 @@ void places_gateway_conf(const char *config_dir, char path[PATH_MAX]);
 
 /* places_dotenv writes the path of docker-compose's .env. */
 void places_dotenv(const char *config_dir, char path[PATH_MAX]);
-
-/* places_hugepages_mib returns how much memory there is in free 2 MiB and 1 GiB pages. */
-unsigned long places_hugepages_mib(void);

@@ -6,6 +6,7 @@
 #include "plan.h"
 
 #include "cpus.h"
+#include "host.h"
 #include "places.h"
 #include "say.h"
 
@@ -83,7 +84,7 @@ plan_process(struct planning *planning)
 	if (error != 0)
 		return error;
 	plan->log = say_stderr(settings_log_level(settings));
-	plan->busy = is_auto(poll) ? cpus_isolated(&plan->cpus) : strcmp(poll, "busy") == 0;
+	plan->busy = is_auto(poll) ? host_isolated("", &plan->cpus) : strcmp(poll, "busy") == 0;
 	plan->memory_mib = (unsigned)settings_number(settings_text(settings, OPTION_MEMORY));
 	plan->hugepages = is_auto(settings_text(settings, OPTION_HUGEPAGES));
 	plan->confine = strcmp(settings_text(settings, OPTION_CONFINE), "yes") == 0;

@@ -1,5 +1,6 @@
 #!/bin/bash
-# `guardlane config` prints a gateway.conf that gives the same, with where each value came from.
+# `guardlane config` prints a gateway.conf that gives the same, with where each value came from; and
+# `guardlane preflight` says what the host lacks.
 # Usage: tests/config.sh PROGRAM
 set -euo pipefail
 
@@ -70,4 +71,12 @@ says "the second one's port" ' listen-port: 4600 # dir/.env: DATA_PLANE_VPN_PORT
 sed '/^#tunnels:/,$d; s/^#\([a-z-]*: \)/\1/' example >uncommented
 "$program" config --gateway-conf uncommented >again
 diff <(values <out) <(values <again) || { echo "the example's values are not the defaults"; failed=1; }
+
+# preflight has findings whatever the host is like, and says in JSON what it says in words.
+"$program" preflight --config-dir dir --hugepages no >out || true
+says "a setting" 'ok hugepages: not wanted (hugepages: no)'
+"$program" preflight --config-dir dir --hugepages no --json >again || true
+diff <(sed -n 's/^\(ok\|warning\|missing\) .*/\1/p' out) \
+	<(sed -n 's/^ *"verdict": "\(.*\)".*/\1/p' again) || { echo "JSON has others"; failed=1; }
+! "$program" preflight --config-dir dir --memory 1000000 >out || { echo "1 TB is there?"; failed=1; }
 exit "$failed"
