@@ -3,11 +3,11 @@
  * On the packet's way: all of it, between memory ports: no NIC, no kernel.
  * Threads: one, pinned.
  *
- * For each size of inner packet and number of peers it alternates, burst by burst, the whole way in
- * (parse, session, open, replay, allowed-ips, deliver), the AEAD's open alone over the same sizes
- * and keys, the whole way out, and seal alone; and takes the minimum and the median of each.
- * Packets go round robin over the peers. Sessions are put in place directly; everything else is
- * real.
+ * For each load (a size of inner packet, or a mix) and number of peers it alternates, burst by
+ * burst, the whole way in (parse, session, open, replay, allowed-ips, deliver), the AEAD's open
+ * alone over the same sizes and keys, the whole way out, and seal alone; and takes the minimum and
+ * the median of each. Packets go round robin over the peers. Sessions are put in place directly;
+ * everything else is real.
  */
 #include "base/bytes.h"
 #include "base/random.h"
@@ -30,8 +30,45 @@
 #define ROUNDS_DEFAULT 3000
 #define LISTEN_PORT 4567
 #define PORT_DEPTH 64
-/* Inner MTU: 1424 bytes are to fit. */
-#define MTU 1440
+#define LIST_MAX 16
+#define PEERS_MAX 65536
+#define DEFAULT_PEERS "1,8,100,1000,10000"
+
+/* What the packets inside are long, in turns. The mix is the usual one of the Internet: 7, 4, 1. */
+struct load {
+	const char *name;
+	unsigned bytes[12];
+	unsigned count;
+};
+
+static const struct load loads[] = {
+	{"64", {64}, 1},
+	{"128", {128}, 1},
+	{"256", {256}, 1},
+	{"512", {512}, 1},
+	{"1024", {1024}, 1},
+	{"1424", {1424}, 1},
+	{"imix", {64, 576, 64, 64, 576, 64, 1424, 64, 576, 64, 64, 576}, 12},
+	{"8960", {8960}, 1},
+};
+
+/*
+ * Large packets have buffers and a gateway of their own: small ones in large buffers would show
+ * what memory costs that is not theirs.
+ */
+struct room {
+	unsigned mtu; /* inside */
+	unsigned buffers;
+};
+
+static const struct room rooms[] = {{1440, 8192}, {8976, 2048}};
+
+/* What is asked for. */
+struct matrix {
+	bool loads[RTE_DIM(loads)];
+	unsigned peers[LIST_MAX];
+	unsigned peers_count;
+};
 
 /* What is measured in one cell of the table. */
 enum figure {
@@ -55,10 +92,13 @@ struct bench {
 	struct port *wire; /* the other end of the underlay */
 	struct port *inner; /* the other end of the tunnel's inner port */
 	struct rte_mempool *pool;
+	unsigned mtu;
 	struct aead *aead; /* the bench's own, to make packets and to measure alone */
 	struct peer **peers;
 	unsigned peer_count;
 	unsigned next_peer;
+	const struct load *load;
+	unsigned next_bytes; /* of the load's */
 	struct outer_header header; /* of what peers send to us */
 	uint64_t *next_counter; /* of each peer, in what it sends to us */
 };
@@ -152,7 +192,8 @@ install_session(struct bench *bench, struct peer *peer)
 }
 
 static void
-setup(struct bench *bench, struct rte_mempool *pool, const char *aead, unsigned peer_count)
+setup(struct bench *bench, struct rte_mempool *pool, unsigned mtu, const char *aead,
+	unsigned peer_count)
 {
 	struct tunnel_config *config = make_config(peer_count);
 	struct port *wire[2];
@@ -161,6 +202,7 @@ setup(struct bench *bench, struct rte_mempool *pool, const char *aead, unsigned 
 
 	memset(bench, 0, sizeof(*bench));
 	bench->pool = pool;
+	bench->mtu = mtu;
 	bench->peer_count = peer_count;
 	bench->aead = aead_create(aead);
 	if (bench->aead == NULL)
@@ -168,13 +210,13 @@ setup(struct bench *bench, struct rte_mempool *pool, const char *aead, unsigned 
 	if (port_memory_pair("bench", 1, PORT_DEPTH, true, wire) != 0)
 		fail("memory ports");
 	bench->wire = wire[1];
-	wire[0]->mtu = MTU + TUNNEL_OVERHEAD;
+	wire[0]->mtu = (uint16_t)(mtu + TUNNEL_OVERHEAD);
 	if (gateway_create(
 		    &(const struct gateway_settings){
 			    .underlay = wire[0],
 			    .nexthops = nexthops_static_create(wire[0]->mac, wire[1]->mac,
 				    &our_endpoint.address, &(const struct address){.family = 0},
-				    MTU + TUNNEL_OVERHEAD),
+				    (uint16_t)(mtu + TUNNEL_OVERHEAD)),
 			    .pool = pool,
 			    .control_pool = pool,
 			    .lane_count = 1,
@@ -250,13 +292,23 @@ turn(struct bench *bench)
 	return i;
 }
 
+static unsigned
+bytes_of_next(struct bench *bench)
+{
+	const unsigned i = bench->next_bytes;
+
+	bench->next_bytes = (i + 1) % bench->load->count;
+	return bench->load->bytes[i];
+}
+
 /* One frame of peer i to us, its text yet to be sealed as texts[k] says. */
 static struct rte_mbuf *
-make_frame(struct bench *bench, unsigned i, unsigned bytes, struct aead_packet *text)
+make_frame(struct bench *bench, unsigned i, struct aead_packet *text)
 {
 	static const uint8_t us[4] = {10, 9, 9, 9};
 	const struct session *session = atomic_load(&bench->peers[i]->current);
-	const unsigned padded = bytes + (unsigned)message_pad_len(bytes, MTU);
+	const unsigned bytes = bytes_of_next(bench);
+	const unsigned padded = bytes + (unsigned)message_pad_len(bytes, bench->mtu);
 	const unsigned message_len = padded + MESSAGE_DATA_OVERHEAD;
 	struct rte_mbuf *mbuf = alloc_packet(bench, bench->header.len + message_len);
 	uint8_t *message = rte_pktmbuf_mtod(mbuf, uint8_t *) + bench->header.len;
@@ -298,7 +350,7 @@ full_mask(void)
 }
 
 static uint64_t
-measure_in(struct bench *bench, unsigned bytes)
+measure_in(struct bench *bench)
 {
 	struct rte_mbuf *mbufs[BURST];
 	struct aead_packet texts[BURST];
@@ -306,7 +358,7 @@ measure_in(struct bench *bench, unsigned bytes)
 	uint64_t end;
 
 	for (unsigned k = 0; k < BURST; k++)
-		mbufs[k] = make_frame(bench, turn(bench), bytes, &texts[k]);
+		mbufs[k] = make_frame(bench, turn(bench), &texts[k]);
 	if (aead_seal(bench->aead, texts, BURST) != full_mask() ||
 		port_transmit(bench->wire, 0, mbufs, BURST) != BURST)
 		fail("sealing");
@@ -318,7 +370,7 @@ measure_in(struct bench *bench, unsigned bytes)
 }
 
 static uint64_t
-measure_out(struct bench *bench, unsigned bytes)
+measure_out(struct bench *bench)
 {
 	static const uint8_t us[4] = {10, 9, 9, 9};
 	struct rte_mbuf *mbufs[BURST];
@@ -326,6 +378,7 @@ measure_out(struct bench *bench, unsigned bytes)
 	uint64_t end;
 
 	for (unsigned k = 0; k < BURST; k++) {
+		const unsigned bytes = bytes_of_next(bench);
 		uint8_t destination[4];
 
 		mbufs[k] = alloc_packet(bench, bytes);
@@ -343,7 +396,7 @@ measure_out(struct bench *bench, unsigned bytes)
 
 /* Seals a burst like that of measure_out, and opens one like that of measure_in. */
 static void
-measure_aead(struct bench *bench, unsigned bytes, uint64_t *seal, uint64_t *open)
+measure_aead(struct bench *bench, uint64_t *seal, uint64_t *open)
 {
 	struct rte_mbuf *mbufs[BURST];
 	struct aead_packet texts[BURST];
@@ -351,7 +404,7 @@ measure_aead(struct bench *bench, unsigned bytes, uint64_t *seal, uint64_t *open
 	bool good;
 
 	for (unsigned k = 0; k < BURST; k++)
-		mbufs[k] = make_frame(bench, turn(bench), bytes, &texts[k]);
+		mbufs[k] = make_frame(bench, turn(bench), &texts[k]);
 	times[0] = rte_rdtsc_precise();
 	good = aead_seal(bench->aead, texts, BURST) == full_mask();
 	times[1] = rte_rdtsc_precise();
@@ -389,8 +442,20 @@ median(const struct samples *samples, enum figure figure)
 	return (double)samples->cycles[figure][middle] / BURST;
 }
 
+/* Of one packet, over a turn of the load. */
+static double
+mean_bytes(const struct load *load)
+{
+	unsigned sum = 0;
+
+	for (unsigned i = 0; i < load->count; i++)
+		sum += load->bytes[i];
+	return (double)sum / load->count;
+}
+
 static void
-report(const struct samples *samples, unsigned bytes, unsigned peers, FILE *json, bool *first)
+report(const struct samples *samples, const struct load *load, unsigned peers, FILE *json,
+	bool *first)
 {
 	static const struct {
 		const char *name;
@@ -402,36 +467,39 @@ report(const struct samples *samples, unsigned bytes, unsigned peers, FILE *json
 		const double whole = least(samples, paths[p].whole);
 		const double aead = least(samples, paths[p].aead);
 		const double mpps = (double)rte_get_tsc_hz() / whole / 1e6;
-		const double gbps = mpps * bytes * 8 / 1000;
+		const double gbps = mpps * mean_bytes(load) * 8 / 1000;
 
-		printf("%-4s %6u %6u %9.0f %9.0f %9.0f %9.0f %8.2f %8.2f\n", paths[p].name, bytes,
-			peers, whole, median(samples, paths[p].whole), aead, whole - aead, mpps,
-			gbps);
+		printf("%-4s %6s %6u %9.0f %9.0f %9.0f %9.0f %8.2f %8.2f\n", paths[p].name,
+			load->name, peers, whole, median(samples, paths[p].whole), aead,
+			whole - aead, mpps, gbps);
 		if (json == NULL)
 			continue;
 		fprintf(json,
-			"%s\n{\"bench\":\"gateway\",\"path\":\"%s\",\"bytes\":%u,\"peers\":%u,"
+			"%s\n{\"bench\":\"gateway\",\"path\":\"%s\",\"load\":\"%s\",\"bytes\":%.0f,"
+			"\"peers\":%u,"
 			"\"lanes\":1,\"workers\":0,\"cycles_per_packet\":%.1f,"
 			"\"cycles_median\":%.1f,\"aead_cycles_per_packet\":%.1f,\"mpps\":%.3f,"
 			"\"gbps\":%.3f}",
-			*first ? "" : ",", paths[p].name, bytes, peers, whole,
-			median(samples, paths[p].whole), aead, mpps, gbps);
+			*first ? "" : ",", paths[p].name, load->name, mean_bytes(load), peers,
+			whole, median(samples, paths[p].whole), aead, mpps, gbps);
 		*first = false;
 	}
 }
 
 static void
-measure(struct bench *bench, unsigned bytes, struct samples *samples)
+measure(struct bench *bench, const struct load *load, struct samples *samples)
 {
 	/* The first tenth warms up and is overwritten. */
 	const unsigned warm = samples->count / 10;
 
+	bench->load = load;
+	bench->next_bytes = 0;
 	for (unsigned i = 0; i < warm + samples->count; i++) {
 		const unsigned at = i < warm ? i : i - warm;
 
-		samples->cycles[FIGURE_IN][at] = measure_in(bench, bytes);
-		samples->cycles[FIGURE_OUT][at] = measure_out(bench, bytes);
-		measure_aead(bench, bytes, &samples->cycles[FIGURE_SEAL][at],
+		samples->cycles[FIGURE_IN][at] = measure_in(bench);
+		samples->cycles[FIGURE_OUT][at] = measure_out(bench);
+		measure_aead(bench, &samples->cycles[FIGURE_SEAL][at],
 			&samples->cycles[FIGURE_OPEN][at]);
 	}
 	for (unsigned figure = 0; figure < FIGURE_COUNT; figure++)
@@ -451,12 +519,108 @@ start_eal(void)
 	}
 }
 
+/* -- what is asked for -------------------------------------------------------------------- */
+
 static void
-usage(void)
+usage(FILE *out)
 {
-	puts("usage: bench_gateway [--json FILE] [--aead NAME] [--rounds N]\n\n"
-	     "Cycles per packet on one lane, both ways, beside those of the AEAD alone in the\n"
-	     "same run. Minimum and median over N bursts of 32 packets (default 3000).");
+	fputs("usage: bench_gateway [--loads LIST] [--peers LIST] [--rounds N] [--aead NAME]\n"
+	      "                     [--json FILE]\n\n"
+	      "Cycles per packet on one lane, both ways, beside those of the AEAD alone in the same\n"
+	      "run. Minimum and median over N bursts of 32 packets (default 3000).\n\n"
+	      "--loads  bytes of a packet inside, or imix: of",
+		out);
+	for (unsigned i = 0; i < RTE_DIM(loads); i++)
+		fprintf(out, " %s", loads[i].name);
+	fputs("; default: all\n"
+	      "--peers  how many, that packets are for in turns; default " DEFAULT_PEERS "\n",
+		out);
+}
+
+static void
+refuse(const char *text, const char *what)
+{
+	fprintf(stderr, "bench_gateway: \"%s\" is not %s\n", text, what);
+	usage(stderr);
+	exit(1);
+}
+
+static void
+take_loads(struct matrix *matrix, char *list)
+{
+	memset(matrix->loads, 0, sizeof(matrix->loads));
+	for (char *name = strtok(list, ","); name != NULL; name = strtok(NULL, ",")) {
+		unsigned i = 0;
+
+		while (i < RTE_DIM(loads) && strcmp(loads[i].name, name) != 0)
+			i++;
+		if (i == RTE_DIM(loads))
+			refuse(name, "one of the loads");
+		matrix->loads[i] = true;
+	}
+}
+
+static void
+take_peers(struct matrix *matrix, char *list)
+{
+	matrix->peers_count = 0;
+	for (char *text = strtok(list, ","); text != NULL; text = strtok(NULL, ",")) {
+		char *end;
+		const unsigned long peers = strtoul(text, &end, 10);
+
+		if (*end != '\0' || peers < 1 || peers > PEERS_MAX ||
+			matrix->peers_count == LIST_MAX)
+			refuse(text, "a number of peers, from 1 to 65536 (16 of them at most)");
+		matrix->peers[matrix->peers_count++] = (unsigned)peers;
+	}
+}
+
+/* All that is asked for of one number of peers and one kind of buffers. */
+static void
+measure_room(const struct matrix *matrix, const struct room *room, unsigned peers, const char *aead,
+	struct samples *samples, FILE *json, bool *first)
+{
+	struct rte_mempool *pool = NULL;
+	struct bench bench;
+
+	for (unsigned i = 0; i < RTE_DIM(loads); i++) {
+		const bool large = loads[i].bytes[0] > rooms[0].mtu;
+
+		if (!matrix->loads[i] || large != (room != &rooms[0]))
+			continue;
+		if (pool == NULL) {
+			pool = rte_pktmbuf_pool_create("bench", room->buffers, 256, 0,
+				(uint16_t)(room->mtu + 608 + RTE_PKTMBUF_HEADROOM), 0);
+			if (pool == NULL)
+				fail("packet buffers");
+			setup(&bench, pool, room->mtu, aead, peers);
+		}
+		measure(&bench, &loads[i], samples);
+		report(samples, &loads[i], peers, json, first);
+	}
+	if (pool == NULL)
+		return;
+	teardown(&bench);
+	rte_mempool_free(pool);
+}
+
+static void
+measure_all(const struct matrix *matrix, const char *aead, struct samples *samples, FILE *json)
+{
+	bool first = true;
+
+	if (json != NULL)
+		fprintf(json, "{\"tsc_hz\":%lu,\"results\":[", rte_get_tsc_hz());
+	printf("cycles per packet, bursts of %u, minimum of %u (TSC %.2f GHz)\n"
+	       "%-4s %6s %6s %9s %9s %9s %9s %8s %8s\n",
+		BURST, samples->count, (double)rte_get_tsc_hz() / 1e9, "path", "bytes", "peers",
+		"whole", "median", "AEAD", "beside", "Mpps", "Gbit/s");
+	for (unsigned p = 0; p < matrix->peers_count; p++)
+		for (unsigned r = 0; r < RTE_DIM(rooms); r++)
+			measure_room(
+				matrix, &rooms[r], matrix->peers[p], aead, samples, json, &first);
+	if (json != NULL)
+		fprintf(json, "\n]}\n");
 }
 
 int
@@ -464,16 +628,17 @@ main(int argc, char *argv[])
 {
 	static const struct option options[] = {{"json", required_argument, NULL, 'j'},
 		{"aead", required_argument, NULL, 'a'}, {"rounds", required_argument, NULL, 'r'},
+		{"loads", required_argument, NULL, 'l'}, {"peers", required_argument, NULL, 'p'},
 		{"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
-	static const unsigned sizes[] = {64, 1424};
-	static const unsigned peer_counts[] = {1, 1000};
+	char default_peers[] = DEFAULT_PEERS;
 	struct samples samples = {.count = ROUNDS_DEFAULT};
+	struct matrix matrix;
 	const char *aead = NULL;
-	struct rte_mempool *pool;
 	FILE *json = NULL;
-	bool first = true;
 	int option;
 
+	memset(matrix.loads, true, sizeof(matrix.loads));
+	take_peers(&matrix, default_peers);
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (option == 'j' && (json = fopen(optarg, "we")) == NULL)
 			fail(optarg);
@@ -481,42 +646,25 @@ main(int argc, char *argv[])
 			aead = optarg;
 		else if (option == 'r')
 			samples.count = (unsigned)strtoul(optarg, NULL, 10);
+		else if (option == 'l')
+			take_loads(&matrix, optarg);
+		else if (option == 'p')
+			take_peers(&matrix, optarg);
 		else if (option == 'h' || option == '?') {
-			usage();
+			usage(option == 'h' ? stdout : stderr);
 			return option == 'h' ? 0 : 1;
 		}
 	}
 	if (samples.count < 10)
 		samples.count = 10;
 	start_eal();
-	pool = rte_pktmbuf_pool_create("bench", 8192, 256, 0, 2048 + RTE_PKTMBUF_HEADROOM, 0);
-	if (pool == NULL)
-		fail("packet buffers");
 	for (unsigned figure = 0; figure < FIGURE_COUNT; figure++)
 		samples.cycles[figure] = calloc(samples.count, sizeof(uint64_t));
+	measure_all(&matrix, aead, &samples, json);
 	if (json != NULL)
-		fprintf(json, "{\"tsc_hz\":%lu,\"results\":[", rte_get_tsc_hz());
-	printf("cycles per packet, bursts of %u, minimum of %u (TSC %.2f GHz)\n"
-	       "%-4s %6s %6s %9s %9s %9s %9s %8s %8s\n",
-		BURST, samples.count, (double)rte_get_tsc_hz() / 1e9, "path", "bytes", "peers",
-		"whole", "median", "AEAD", "beside", "Mpps", "Gbit/s");
-	for (unsigned p = 0; p < RTE_DIM(peer_counts); p++) {
-		struct bench bench;
-
-		setup(&bench, pool, aead, peer_counts[p]);
-		for (unsigned s = 0; s < RTE_DIM(sizes); s++) {
-			measure(&bench, sizes[s], &samples);
-			report(&samples, sizes[s], peer_counts[p], json, &first);
-		}
-		teardown(&bench);
-	}
-	if (json != NULL) {
-		fprintf(json, "\n]}\n");
 		fclose(json);
-	}
 	for (unsigned figure = 0; figure < FIGURE_COUNT; figure++)
 		free(samples.cycles[figure]);
-	rte_mempool_free(pool);
 	rte_eal_cleanup();
 	return 0;
 }
