@@ -1,7 +1,8 @@
 /*
  * Tells the sender of an inner packet that it cannot be carried.
  * On the packet's way: from out_peer back to the inner port.
- * Threads: the lane that owns the batch. Sources: RFC 1812, 4443 (rate limits), 1191, 8201.
+ * Threads: the lane that owns the batch. Sources: RFC 1812, 4443 (rate limits), 1191, 8201,
+ * 7600 (the IPv4 address of who has none).
  */
 #include "datapath/framing.h"
 #include "datapath/stages.h"
@@ -25,13 +26,19 @@ take_token(struct lane *lane, uint64_t now_ns)
 	return true;
 }
 
+/* Ours, or what stands for a router that has no address of the family. */
 static const struct address *
 own_address(const struct tunnel *tunnel, uint8_t version)
 {
+	static const struct address nobody[] = {
+		{.bytes = {192, 0, 0, 8}, .family = ADDRESS_IPV4},
+		{.bytes = {0xfe, 0x80, [15] = 8}, .family = ADDRESS_IPV6},
+	};
+
 	for (unsigned i = 0; i < tunnel->address_count; i++)
 		if (tunnel->addresses[i].address.family == version)
 			return &tunnel->addresses[i].address;
-	return NULL;
+	return &nobody[version == 6];
 }
 
 /* Returns whether the buffer, an error now, went back to the inner side. */
@@ -41,12 +48,9 @@ answer(struct lane *lane, struct port *port, struct packet *packet, enum icmp_er
 	const struct address *from = own_address(packet->tunnel, packet->version);
 	struct rte_mbuf *mbuf = packet->mbuf;
 	const unsigned header_len = packet->version == 4 ? 28 : ICMP_ERROR_HEADER_MAX;
-	size_t len;
-
-	if (from == NULL)
-		return false;
-	len = icmp_error_make(packet->data, packet->len, error, from,
+	const size_t len = icmp_error_make(packet->data, packet->len, error, from,
 		atomic_load_explicit(&packet->tunnel->mtu, memory_order_relaxed));
+
 	mbuf->data_off = (uint16_t)(packet->data - header_len - (uint8_t *)mbuf->buf_addr);
 	mbuf->data_len = (uint16_t)len;
 	mbuf->pkt_len = (uint32_t)len;

@@ -140,6 +140,28 @@ tr_19_too_big_is_answered_with_the_mtu(void **state)
 }
 
 static void
+tr_19_who_has_no_address_of_the_family_answers_all_the_same(void **state)
+{
+	static const uint8_t nobody4[4] = {192, 0, 0, 8};
+	static const uint8_t nobody6[16] = {0xfe, 0x80, [15] = 8};
+	struct pair *pair = pair_begin(&(const struct pair_options){.mtu = 1380});
+	uint8_t packet[1400];
+
+	pair_tunnel(pair, 0)->address_count = 0;
+	for (unsigned version = 4; version <= 6; version += 2) {
+		pair_packet_make(packet, version, 1381, 0, 1, 1);
+		assert_true(pair_send_bytes(pair, 0, packet, 1381));
+		pair_settle(pair);
+	}
+	pair_dropped(pair, 0, DROP_OUT_TOO_BIG, 2);
+	assert_int_equal(pair->sites[0].received_count, 2);
+	assert_memory_equal(pair_received(pair, 0, 0)->bytes + 12, nobody4, 4);
+	assert_memory_equal(pair_received(pair, 0, 1)->bytes + 8, nobody6, 16);
+	assert_int_equal(load_be32(pair_received(pair, 0, 1)->bytes + 44), 1380);
+	pair_end(pair);
+}
+
+static void
 tr_18_errors_are_limited_to_their_rate(void **state)
 {
 	struct pair *pair = pair_begin(&(const struct pair_options){.sites = 2});
@@ -346,6 +368,7 @@ main(void)
 		cmocka_unit_test(full_underlay_port_drops_and_never_seals_again),
 		cmocka_unit_test(tr_18_no_peer_and_no_endpoint_are_answered),
 		cmocka_unit_test(tr_19_too_big_is_answered_with_the_mtu),
+		cmocka_unit_test(tr_19_who_has_no_address_of_the_family_answers_all_the_same),
 		cmocka_unit_test(tr_18_errors_are_limited_to_their_rate),
 		cmocka_unit_test(what_is_no_packet_is_not_sent),
 		cmocka_unit_test(two_tunnels_share_an_underlay_even_with_equal_indices),
