@@ -1,14 +1,14 @@
 #!/bin/bash
 # The same random events (traffic, loss, reordering, replays, forgeries, roaming, rekeying, changes of
 # the configuration) to guardlane and to another WireGuard: both deliver the same packets.
-# Arguments: none
+# Arguments: PEER
 #
 #   a (gateway, then PEER) ──── lan ──── b, c (puppets): four addresses and ports each
 #
-# differential.sh [PEER [ROUNDS [SEED]]]: without a seed always the same events; "random" draws one.
+# differential.sh PEER [ROUNDS [SEED]]: without a seed always the same events; "random" draws one.
 # What each round did and what came of it stays in the folder that DIFFERENTIAL_KEEP names.
 . "$(dirname "$0")/lib.sh"
-peer=${1:-wireguard-go}
+peer=$1
 rounds=${2:-1}
 seed=${3:-9}
 [ "$seed" != random ] || seed=$RANDOM$RANDOM
