@@ -11,6 +11,8 @@
 
 /* The log hears of a peer that cannot be reached once in this time. */
 #define TELL_INTERVAL_NS (60 * NS_IN_S)
+/* Packets wait for a neighbour as long as the kernel asks for it by default: three times. */
+#define NEIGHBOUR_WAIT_NS (3 * NS_IN_S)
 /* So many new places of a peer are published before what is to be sent to it goes to the last. */
 #define PLACES_MAX 4
 
@@ -35,7 +37,7 @@ encap_same(const struct encap *a, const struct encap *b)
 {
 	return a != NULL && endpoint_equal(&a->remote, &b->remote) &&
 		endpoint_equal(&a->local, &b->local) && a->obstacle == b->obstacle &&
-		a->header.len == b->header.len &&
+		a->resolving == b->resolving && a->header.len == b->header.len &&
 		memcmp(a->header.bytes, b->header.bytes, a->header.len) == 0;
 }
 
@@ -70,12 +72,67 @@ report_change(struct control *control, struct peer *peer, const struct encap *ol
 			key, remote);
 }
 
+/*
+ * Whether packets are to wait for the neighbour: for some time from when a way begins to want one,
+ * and not anew each time that it is asked for.
+ */
+static bool
+waits_for_neighbour(
+	const struct peer *peer, const struct encap *old, const struct encap *new, uint64_t now_ns)
+{
+	if (!new->resolving)
+		return false;
+	if (peer->resolve_until_ns != 0)
+		return now_ns < peer->resolve_until_ns;
+	return old == NULL || !old->resolving || !endpoint_equal(&old->remote, &new->remote);
+}
+
+/* Before the way is published, so that no lane finds the neighbour missing and need not wait. */
+static void
+begin_waiting(struct control *control, struct peer *peer, uint64_t now_ns)
+{
+	if (peer->resolve_until_ns != 0)
+		return;
+	peer->resolve_until_ns = now_ns + NEIGHBOUR_WAIT_NS;
+	atomic_store_explicit(&peer->resolving, true, memory_order_release);
+	/* Who is not in there yet is put in later, and by this time too. */
+	if (peer->due_slot != 0 && peer->resolve_until_ns < peer->due_ns)
+		due_set(&control->due, peer, peer->resolve_until_ns);
+}
+
+/*
+ * Afterwards: whatever the way is now, what waited takes it, and what has waited in vain is dropped
+ * there, and counted, as all that is sent that way.
+ */
+static void
+end_waiting(struct control *control, struct peer *peer)
+{
+	if (peer->resolve_until_ns == 0)
+		return;
+	peer->resolve_until_ns = 0;
+	atomic_store_explicit(&peer->resolving, false, memory_order_release);
+	peer_order_all(peer, control->rings, PEER_FLUSH);
+}
+
+static void
+publish(struct control *control, struct peer *peer, const struct encap *encap,
+	const struct nexthop *nexthop)
+{
+	known_sources_note(control->known, &encap->remote.address);
+	report_change(control, peer, atomic_load_explicit(&peer->encap, memory_order_relaxed),
+		encap, nexthop);
+	if (peer_set_encap(peer, encap) != 0)
+		log_error(control->log, "no memory for the way to a peer");
+}
+
 bool
 endpoint_refresh(struct control *control, struct peer *peer)
 {
+	const uint64_t now_ns = clock_boot_ns(control->clock);
 	const struct encap *old = atomic_load_explicit(&peer->encap, memory_order_relaxed);
 	struct encap encap;
 	struct nexthop nexthop;
+	bool waits;
 
 	if (peer->endpoint.port == 0)
 		return false;
@@ -89,6 +146,7 @@ endpoint_refresh(struct control *control, struct peer *peer)
 	encap.remote.scope_id = 0;
 	encap.local.port = peer->tunnel->listen_port;
 	encap.obstacle = obstacle_of(nexthop.state);
+	encap.resolving = nexthop.state == NEXTHOP_RESOLVING;
 	/* Also with an obstacle, so that lanes do not take the same way for a new one. */
 	encap.local.address = peer->source;
 	if (nexthop.mtu != 0)
@@ -98,13 +156,14 @@ endpoint_refresh(struct control *control, struct peer *peer)
 		outer_header_make(&encap.header, nexthop.destination_mac, nexthop.source_mac,
 			&encap.local, &encap.remote);
 	}
-	signs_next_hop(peer, &nexthop, encap.obstacle, clock_boot_ns(control->clock));
-	if (!encap_same(old, &encap)) {
-		known_sources_note(control->known, &encap.remote.address);
-		report_change(control, peer, old, &encap, &nexthop);
-		if (peer_set_encap(peer, &encap) != 0)
-			log_error(control->log, "no memory for the way to a peer");
-	}
+	signs_next_hop(peer, &nexthop, encap.obstacle, now_ns);
+	waits = waits_for_neighbour(peer, old, &encap, now_ns);
+	if (waits)
+		begin_waiting(control, peer, now_ns);
+	if (!encap_same(old, &encap))
+		publish(control, peer, &encap, &nexthop);
+	if (!waits)
+		end_waiting(control, peer);
 	return encap.obstacle == DROP_COUNT;
 }
 

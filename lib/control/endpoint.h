@@ -19,7 +19,8 @@ void endpoint_forget_source(struct control *control, struct peer *peer);
 
 /*
  * endpoint_refresh asks for the next hop again and publishes the way if it has changed. Returns
- * whether packets can be sent.
+ * whether packets can be sent. For a neighbour that a new way wants they wait until
+ * peer->resolve_until_ns, when this must be called again.
  */
 bool endpoint_refresh(struct control *control, struct peer *peer);
 

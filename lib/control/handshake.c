@@ -48,6 +48,8 @@ handshake_schedule(struct control *control, struct peer *peer)
 
 	if (peer->initiate_ns != 0 && peer->initiate_ns < due_ns)
 		due_ns = peer->initiate_ns;
+	if (peer->resolve_until_ns != 0 && peer->resolve_until_ns < due_ns)
+		due_ns = peer->resolve_until_ns;
 	due_set(&control->due, peer, due_ns);
 }
 

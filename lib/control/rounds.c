@@ -91,6 +91,9 @@ do_due(struct control *control, struct peer *peer, uint64_t now_ns)
 {
 	unsigned actions;
 
+	/* One last look for the neighbour, before what waits for it is dropped. */
+	if (peer->resolve_until_ns != 0 && now_ns >= peer->resolve_until_ns)
+		endpoint_refresh(control, peer);
 	if (peer->initiate_ns != 0 && now_ns >= peer->initiate_ns) {
 		peer->initiate_ns = 0;
 		handshake_initiate(control, peer, peer->initiate_retry);

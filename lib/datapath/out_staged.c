@@ -1,6 +1,6 @@
 /*
- * Packets that wait for a session, or for the peer's new way, and the orders of control: send them,
- * keep alive, give up.
+ * Packets that wait for a session, the peer's new way or a neighbour on it, and the orders of
+ * control: send them, keep alive, give up.
  * On the packet's way: between out_peer and out_number, for as long as a handshake takes.
  * Threads: the lane that owns the batch.
  */

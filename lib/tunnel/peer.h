@@ -72,6 +72,7 @@ struct encap {
 	struct endpoint remote;
 	struct endpoint local; /* address as yet unknown: ADDRESS_NONE */
 	enum drop_reason obstacle; /* why nothing can be sent; DROP_COUNT if it can */
+	bool resolving; /* the obstacle is a neighbour that has been asked for */
 	struct outer_header header; /* valid without obstacle */
 	struct reclaim_item reclaim;
 	struct encap *spare; /* the next one, while it is in tunnel.spare_encaps */
@@ -109,6 +110,7 @@ struct peer {
 	uint32_t number; /* in the tunnel, from 1, never given again */
 	/* any: sets; control: takes. The peer is in rings.raised while this is not 0. */
 	_Atomic uint32_t raised;
+	_Atomic bool resolving; /* control: writes; lane: reads. See peer_send_waits */
 	struct roaming roaming; /* a packet came by another way than `encap`: where from */
 	struct timer_stamps stamps __attribute__((aligned(64)));
 
@@ -123,6 +125,7 @@ struct peer {
 	uint64_t lookup; /* the name lookup that it waits for (resolver.h), or 0 */
 	struct address source; /* local address to be kept, or ADDRESS_NONE */
 	uint32_t path_mtu; /* of the first hop to it; 0: not known */
+	uint64_t resolve_until_ns; /* boot clock: packets wait for the neighbour; 0: they do not */
 	uint8_t last_timestamp[MESSAGE_TIMESTAMP_LEN]; /* TAI64N of the last initiation we made */
 	uint64_t initiate_ns; /* an initiation is due then, besides T1: at start, or to try again */
 	bool initiate_retry; /* and whether it is a retry */
@@ -208,12 +211,13 @@ peer_send_session(struct peer *peer, uint64_t now_ns)
 /*
  * peer_send_waits tells whether what is to be sent to the peer must wait for its new way: an answer
  * that left by the old one would be lost, or would take a peer that goes by what it receives back
- * to where it came from. Lanes.
+ * to where it came from. Or for a neighbour on the way, which was asked for its MAC. Lanes.
  */
 static inline bool
 peer_send_waits(const struct peer *peer)
 {
-	return roaming_pending(&peer->roaming);
+	return roaming_pending(&peer->roaming) ||
+		atomic_load_explicit(&peer->resolving, memory_order_acquire);
 }
 
 /*
