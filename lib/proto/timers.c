@@ -31,15 +31,17 @@ stamp_clear(_Atomic uint64_t *stamp)
 		stamp_store(stamp, 0);
 }
 
-/* Sets a stamp that is clear, and tells whether it was. */
+/*
+ * Sets a stamp that is clear, and tells whether it was. Two lanes at the same moment may both have
+ * found it so: either's time will do, and a locked instruction for each peer of a burst would not.
+ */
 static bool
 stamp_set(_Atomic uint64_t *stamp, uint64_t now_ns)
 {
-	uint64_t clear = 0;
-
-	return stamp_load(stamp) == 0 &&
-		atomic_compare_exchange_strong_explicit(
-			stamp, &clear, now_ns, memory_order_relaxed, memory_order_relaxed);
+	if (stamp_load(stamp) != 0)
+		return false;
+	stamp_store(stamp, now_ns);
+	return true;
 }
 
 /* Clears a stamp that is still `seen`: what lanes have stamped since stays. */
