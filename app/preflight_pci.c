@@ -7,7 +7,7 @@
 
 #include "host.h"
 
-#include <dirent.h>
+#include <glob.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -28,27 +28,17 @@ is_bifurcated(const char *driver)
 static bool
 interface_of(const char *root, const char *address, char *iface, size_t size)
 {
-	static const char *const places[] = {"net", "virtio0/net"};
-	char path[PATH_MAX];
-	const struct dirent *entry;
-	bool found = false;
+	char pattern[PATH_MAX];
+	glob_t found;
+	bool any;
 
-	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]) && !found; i++) {
-		DIR *dir;
-
-		snprintf(path, sizeof(path), "%s/sys/bus/pci/devices/%s/%s", root, address,
-			places[i]);
-		dir = opendir(path);
-		if (dir == NULL)
-			continue;
-		while (!found && (entry = readdir(dir)) != NULL) {
-			found = entry->d_name[0] != '.';
-			if (found)
-				snprintf(iface, size, "%.15s", entry->d_name);
-		}
-		closedir(dir);
-	}
-	return found;
+	snprintf(pattern, sizeof(pattern), "%s/sys/bus/pci/devices/%s/{net,virtio*/net}/*", root,
+		address);
+	any = glob(pattern, GLOB_BRACE, NULL, &found) == 0;
+	if (any)
+		snprintf(iface, size, "%.15s", strrchr(found.gl_pathv[0], '/') + 1);
+	globfree(&found);
+	return any;
 }
 
 /* Whether the kernel's default route for IPv4 leaves through the interface. */

@@ -385,6 +385,14 @@ pci_devices(void **state)
 		"take another NIC, or --underlay af_packet:eth5");
 	link_to(DEVICE "/driver", "../../../bus/pci/drivers/mlx5_core");
 	assert_all_well();
+	/* virtio's interface is below a device of its own, which has any number. */
+	plan.tunnels[0].pipeline = "pci:0000:04:00.0";
+	link_to("/sys/bus/pci/devices/0000:04:00.0/driver", "../../../bus/pci/drivers/virtio-pci");
+	file("/sys/bus/pci/devices/0000:04:00.0/virtio3/net/eth5/mtu", "1500\n");
+	assert_only(PREFLIGHT_MISSING, "pci",
+		"0000:04:00.0 is eth5, which the default route leaves through: bound to vfio-pci, "
+		"this host would be out of reach",
+		"take another NIC, or --underlay af_packet:eth5");
 }
 
 static void
