@@ -59,8 +59,8 @@ eal_start(const cpu_set_t *lanes, const struct eal_pci *pci, unsigned memory_mib
 {
 	char lcores[LCORES_MAX];
 	char memory[16];
-	const char *argv[20 +
-		2 * SETTINGS_TUNNELS_MAX]; /* EAL may reorder, but does not write to the texts */
+	/* EAL may reorder them, but does not write to the texts. */
+	const char *argv[20 + 2 * (1 + SETTINGS_TUNNELS_MAX)];
 	int argc = 0;
 	int error;
 

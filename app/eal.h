@@ -11,9 +11,9 @@
 #include <sched.h>
 #include <stdbool.h>
 
-/* The PCI devices that are ours, as EAL's -a takes them: one for each tunnel at most. */
+/* The PCI devices that are ours, as EAL's -a takes them: the underlay, and one for each tunnel. */
 struct eal_pci {
-	const char *devices[SETTINGS_TUNNELS_MAX];
+	const char *devices[1 + SETTINGS_TUNNELS_MAX];
 	unsigned count;
 };
 

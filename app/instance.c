@@ -101,19 +101,13 @@ lane_main(void *context)
 	return 0;
 }
 
-/* The pipelines that are PCI devices. */
 static void
-find_pci(const struct plan *plan, struct eal_pci *pci)
+find_pci(const char *device, struct eal_pci *pci)
 {
 	static const char kind[] = "pci:";
 
-	pci->count = 0;
-	for (unsigned i = 0; i < plan->tunnel_count; i++) {
-		const char *pipeline = plan->tunnels[i].pipeline;
-
-		if (pipeline != NULL && strncmp(pipeline, kind, strlen(kind)) == 0)
-			pci->devices[pci->count++] = pipeline + strlen(kind);
-	}
+	if (device != NULL && strncmp(device, kind, strlen(kind)) == 0)
+		pci->devices[pci->count++] = device + strlen(kind);
 }
 
 /* Once: a lane that has given up its privileges could not, and EAL's threads stay. */
@@ -128,7 +122,7 @@ static int
 start_eal(struct instance *instance, const struct gl_log *log)
 {
 	const struct plan *plan = &instance->plan;
-	struct eal_pci pci;
+	struct eal_pci pci = {.count = 0};
 	const unsigned long free_mib = host_hugepages_mib("");
 	const bool hugepages = plan->hugepages && free_mib >= plan->memory_mib;
 	int error;
@@ -144,7 +138,9 @@ start_eal(struct instance *instance, const struct gl_log *log)
 			"%lu MiB of hugepages are free, %u are wanted: running without, which is "
 			"slower; reserve some by sysctl vm.nr_hugepages=%u",
 			free_mib, plan->memory_mib, plan->memory_mib / 2);
-	find_pci(plan, &pci);
+	find_pci(plan->underlay, &pci);
+	for (unsigned i = 0; i < plan->tunnel_count; i++)
+		find_pci(plan->tunnels[i].pipeline, &pci);
 	error = eal_start(&plan->cpus, &pci, plan->memory_mib, hugepages, log);
 	instance->eal = error == 0 ? EAL_STARTED : EAL_FAILED;
 	if (error == 0 && rte_eal_mp_remote_launch(hide_lane_stack, NULL, SKIP_MAIN) == 0)

@@ -64,16 +64,16 @@ const struct option options[OPTION_COUNT] = {
 		.live = true,
 		.help = "UDP port of every endpoint; auto: the public file's, or what the role "
 			"says"},
-	[OPTION_UNDERLAY] = {"underlay", "af_packet:INTERFACE|udp|vdev:STRING|auto", OPTION_TEXT,
-		"auto", OPTION_OF_SETTINGS,
+	[OPTION_UNDERLAY] = {"underlay", "af_packet:INTERFACE|udp|vdev:STRING|pci:ADDRESS|auto",
+		OPTION_TEXT, "auto", OPTION_OF_SETTINGS,
 		.help = "what carries the encrypted packets: packets of an interface, sockets of "
 			"the kernel's (udp; slower), or a device of DPDK's; auto: af_packet on "
 			"the interface of the route to the first peer, or udp where that is not "
 			"permitted"},
 	[OPTION_UNDERLAY_INTERFACE] = {"underlay-interface", "INTERFACE|auto", OPTION_INTERFACE,
 		"auto", OPTION_OF_SETTINGS,
-		.help = "the kernel's interface whose addresses and routes a vdev shares; auto: "
-			"that of its iface="},
+		.help = "the kernel's interface whose addresses and routes a device of DPDK's "
+			"shares; auto: that of its iface="},
 	[OPTION_LANES] = {"lanes", "CPULIST|auto", OPTION_CPU_LIST, "auto", OPTION_OF_SETTINGS,
 		.help = "CPUs that carry packets, one lane on each, such as 2-3,10; auto: the last "
 			"one that we may use"},

@@ -178,9 +178,10 @@ enum gl_thread {
 struct gl_gateway_settings {
 	/*
 	 * "af_packet:IFACE" (any kernel interface), "udp" (sockets of the kernel's, by which lanes
-	 * enter it) or "vdev:STRING" (what EAL's --vdev takes). For
-	 * a vdev without iface= in its arguments, `underlay_interface` names the kernel's interface
-	 * whose addresses, routes and neighbours it shares; else NULL.
+	 * enter it), "vdev:STRING" (what EAL's --vdev takes) or "pci:ADDRESS" (what its -a takes,
+	 * and was given). For a PCI device, and a vdev without iface= in its arguments,
+	 * `underlay_interface` names the kernel's interface whose addresses, MAC, routes and
+	 * neighbours it shares; else NULL.
 	 */
 	const char *underlay;
 	const char *underlay_interface;

@@ -86,8 +86,8 @@ _Static_assert((int)GL_DUTY_MANAGEMENT == (int)GATEWAY_MANAGEMENT &&
 
 /* What the underlay setting means. */
 struct underlay {
-	enum { UNDERLAY_AF_PACKET, UNDERLAY_UDP, UNDERLAY_VDEV, UNDERLAY_HOST } kind;
-	const char *device; /* of a vdev, with its arguments */
+	enum { UNDERLAY_AF_PACKET, UNDERLAY_UDP, UNDERLAY_VDEV, UNDERLAY_PCI, UNDERLAY_HOST } kind;
+	const char *device; /* of a vdev or a PCI device, with its arguments */
 	char iface[16]; /* the kernel's interface that it is, or shares addresses with */
 	/* The kernel's stack sees the same packets, and must be kept from answering them. */
 	bool held;
@@ -127,15 +127,19 @@ parse_underlay(const struct gl_gateway_settings *settings, const struct log *log
 	}
 	if (strncmp(text, "af_packet:", 10) == 0)
 		return set_iface(underlay, text + 10, strlen(text + 10), log);
-	if (strncmp(text, "vdev:", 5) != 0) {
+	if (strncmp(text, "vdev:", 5) == 0) {
+		underlay->kind = UNDERLAY_VDEV;
+		underlay->device = text + 5;
+	} else if (strncmp(text, "pci:", 4) == 0) {
+		underlay->kind = UNDERLAY_PCI;
+		underlay->device = text + 4;
+	} else {
 		log_error(log,
-			"underlay \"%s\" is not of a known kind; give af_packet:INTERFACE, udp "
-			"or vdev:STRING",
+			"underlay \"%s\" is not of a known kind; give af_packet:INTERFACE, udp, "
+			"vdev:STRING or pci:ADDRESS",
 			text);
 		return -EINVAL;
 	}
-	underlay->kind = UNDERLAY_VDEV;
-	underlay->device = text + 5;
 	underlay->held = strncmp(underlay->device, "net_af_packet", 13) == 0;
 	if (iface != NULL)
 		return set_iface(underlay, iface, strlen(iface), log);
@@ -254,6 +258,9 @@ open_underlay(struct gl_gateway *gateway, const struct gl_gateway_settings *sett
 		return error;
 	if (underlay->kind == UNDERLAY_AF_PACKET)
 		error = port_af_packet_open(underlay->iface, queues, gateway->pool, &gateway->log,
+			&underlay->opened.port);
+	else if (underlay->kind == UNDERLAY_PCI)
+		error = port_pci_open(underlay->device, queues, gateway->pool, &gateway->log,
 			&underlay->opened.port);
 	else
 		error = port_vdev_open(underlay->device, queues, gateway->pool, &gateway->log,

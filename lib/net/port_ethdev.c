@@ -1,5 +1,5 @@
 /*
- * Ports that DPDK's virtual drivers run: af_packet and whatever else EAL takes as a vdev.
+ * Ports that DPDK's drivers run: af_packet, whatever else EAL takes as a vdev, and PCI devices.
  * On the packet's way: in_receive's and out_transmit's port, when it is one.
  * Threads: a queue belongs to one lane; opening and closing to management, with no lane running.
  */
@@ -9,6 +9,7 @@
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 #include <rte_ether.h>
+#include <rte_pci.h>
 
 #include <errno.h>
 #include <linux/if_packet.h>
@@ -35,6 +36,8 @@
 #define AF_PACKET_OVERHEAD ((unsigned)TPACKET_ALIGN(TPACKET2_HDRLEN + 16))
 /* The driver wants an mbuf to have room for all of a place but this. */
 #define AF_PACKET_HEADER ((unsigned)TPACKET_ALIGN(sizeof(struct tpacket2_hdr)))
+
+static const char pci_bus[] = "pci";
 
 struct port_ethdev {
 	struct port port;
@@ -140,6 +143,18 @@ queues_setup(const struct port_ethdev *self, struct rte_mempool *pool)
 	return result;
 }
 
+/* By itself a NIC takes broadcasts and what is for its MAC; neighbour solicitations are neither. */
+static void
+take_multicast(const struct port_ethdev *self, const struct log *log)
+{
+	if (strcmp(self->bus, pci_bus) == 0 && rte_eth_allmulticast_enable(self->id) != 0 &&
+		rte_eth_promiscuous_enable(self->id) != 0)
+		log_warning(log,
+			"%s cannot be told to take multicast: as a pipeline it has no IPv6 but to "
+			"static neighbours",
+			self->device);
+}
+
 /* Configures and starts the ethdev of `self`; the device exists. */
 static int
 ethdev_start(struct port_ethdev *self, struct rte_mempool *pool, const struct log *log)
@@ -168,6 +183,7 @@ ethdev_start(struct port_ethdev *self, struct rte_mempool *pool, const struct lo
 		result = rte_eth_dev_start(self->id);
 	if (result < 0)
 		goto fail;
+	take_multicast(self, log);
 	memcpy(self->port.mac, mac.addr_bytes, sizeof(self->port.mac));
 	self->port.mtu = mtu_of(self->id, info.if_index);
 	atomic_store_explicit(&self->port.up, true, memory_order_relaxed);
@@ -177,11 +193,23 @@ fail:
 	return result;
 }
 
+/* EAL has found the PCI devices that it was given when it started; whoever uses one has queues. */
+static bool
+found_unused(const struct port_ethdev *self)
+{
+	struct rte_eth_dev_info info;
+
+	return strcmp(self->bus, pci_bus) == 0 && rte_eth_dev_info_get(self->id, &info) == 0 &&
+		info.nb_rx_queues == 0;
+}
+
 static int
 device_add(struct port_ethdev *self, const char *arguments, const struct log *log)
 {
 	/* EAL takes a device that exists for done, and we would reconfigure it under its user. */
 	if (rte_eth_dev_get_port_by_name(self->device, &self->id) == 0) {
+		if (found_unused(self))
+			return 0;
 		log_error(log, "the device %s exists already: give this one another number",
 			self->device);
 		return -EEXIST;
@@ -258,13 +286,26 @@ int
 port_pci_open(const char *address, uint16_t queue_count, struct rte_mempool *pool,
 	const struct log *log, struct port **port)
 {
-	const size_t name_len = strcspn(address, ",");
+	const size_t len = strcspn(address, ",");
+	char name[RTE_DEV_NAME_MAX_LEN];
+	char device[256];
+	struct rte_pci_addr pci;
 
-	if (name_len == 0 || name_len >= PORT_NAME_MAX || name_len >= RTE_DEV_NAME_MAX_LEN) {
-		log_error(log, "\"%s\" is not the address of a PCI device", address);
+	snprintf(name, sizeof(name), "%.*s", (int)len, address);
+	if (len >= sizeof(name) || rte_pci_addr_parse(name, &pci) != 0) {
+		log_error(log,
+			"\"%s\" is not the address of a PCI device, such as 0000:3b:00.0, with the "
+			"arguments of its driver",
+			address);
 		return -EINVAL;
 	}
-	return device_open("pci", address, name_len, queue_count, pool, log, port);
+	/* The name that EAL gives it: with its domain. */
+	rte_pci_device_name(&pci, name, sizeof(name));
+	if (snprintf(device, sizeof(device), "%s%s", name, address + len) >= (int)sizeof(device)) {
+		log_error(log, "the arguments of %s are too long", name);
+		return -EINVAL;
+	}
+	return device_open(pci_bus, device, strlen(name), queue_count, pool, log, port);
 }
 
 static unsigned

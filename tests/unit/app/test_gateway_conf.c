@@ -172,7 +172,8 @@ values_of_a_wrong_type_are_errors(void **state)
 		":5: vpn-address \"10.8.3.256\" is not an IP address, with or without "
 		"/LEN\n" FILE_NAME ":6: host \"wg0\" is none of tun:NAME, auto\n" FILE_NAME
 		":7: underlay \"eth0\" is none of af_packet:INTERFACE, udp, vdev:STRING, "
-		"auto\n" FILE_NAME ":8: metrics \"localhost\" is not off, ADDRESS:PORT or "
+		"pci:ADDRESS, auto\n" FILE_NAME
+		":8: metrics \"localhost\" is not off, ADDRESS:PORT or "
 		"[ADDRESS]:PORT\n" FILE_NAME
 		":9: strict-permissions \"true\" is none of yes, no\n" FILE_NAME
 		":10: underlay-interface \"an-interface-far-too-long\" is none of "

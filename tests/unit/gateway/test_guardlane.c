@@ -51,6 +51,7 @@ underlay_must_be_of_a_known_kind(void **state)
 {
 	refuses("eth0", NULL, "known kind");
 	refuses("vdev:net_tap0", NULL, "--underlay-interface");
+	refuses("pci:0000:3b:00.0", NULL, "--underlay-interface");
 }
 
 /* Cut off they would be the names of other interfaces. */

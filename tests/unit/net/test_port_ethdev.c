@@ -273,6 +273,23 @@ vdev_refuses_in_words(void **state)
 	port_close(port);
 }
 
+static void
+pci_takes_addresses_of_pci_devices_only(void **state)
+{
+	static const char *const refused[] = {"", ",a=1", "eth0", "0000:3b:00", "0000:3b:00.0x"};
+
+	for (unsigned i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+		lab_log_init(&lab_log);
+		assert_int_equal(port_pci_open(refused[i], 1, pool, &lab_log.log, &port), -EINVAL);
+		assert_true(lab_log_has(&lab_log, "is not the address of a PCI device"));
+		assert_int_equal(lab_log.count, 1);
+	}
+	/* With and without its domain it is the same one. */
+	lab_log_init(&lab_log);
+	assert_true(port_pci_open("3b:00.0,a=1", 1, pool, &lab_log.log, &port) < 0);
+	assert_true(lab_log_has(&lab_log, "cannot create the device 0000:3b:00.0,a=1"));
+}
+
 #define PORT_TEST(name) cmocka_unit_test_setup(name, setup)
 
 int
@@ -287,6 +304,7 @@ main(void)
 		PORT_TEST(vdev_opens_other_drivers),
 		PORT_TEST(vdev_takes_the_kernel_s_mtu_where_there_is_one),
 		PORT_TEST(vdev_refuses_in_words),
+		PORT_TEST(pci_takes_addresses_of_pci_devices_only),
 	};
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);
 }
