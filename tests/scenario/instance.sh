@@ -188,7 +188,7 @@ instance_answers() {
 instance_run() {
 	local name=$1
 	shift
-	if [ "${kind[$name]:-}" = kernel ]; then
+	if [[ ${kind[$name]:-} =~ ^(kernel|machine)$ ]]; then
 		uml_run "$name" "$@"
 	else
 		ip netns exec "$(host_ns "$name")" "$@"
@@ -211,7 +211,7 @@ instance_spawn() {
 # has its plug pulled.
 instance_stop() {
 	! gone "${pid[$1]}" || { echo "$1 had ended before" >&2; return 1; }
-	if [ "${kind[$1]}" = kernel ]; then
+	if [[ ${kind[$1]} =~ ^(kernel|machine)$ ]]; then
 		instance_kill "$1"
 	else
 		kill -TERM "${pid[$1]}"

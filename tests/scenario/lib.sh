@@ -1,6 +1,6 @@
 # The harness of the scenarios: facts, waiting, hosts (namespaces on a bridge), tidying afterwards.
 # A scenario sources this file, draws its topology and lists facts; scripts/demo stands on it too.
-# Beside it: instance.sh (what runs on a host), uml.sh (the kernel peer), traffic.sh, traces.sh.
+# Beside it: instance.sh (what runs on a host), uml.sh (the kernel peer), machine.sh (PCI devices), traffic.sh, traces.sh.
 # shellcheck shell=bash
 set -eEuo pipefail
 
@@ -16,6 +16,8 @@ failed=0
 . "$scenario_dir/instance.sh"
 # shellcheck source=uml.sh
 . "$scenario_dir/uml.sh"
+# shellcheck source=machine.sh
+. "$scenario_dir/machine.sh"
 # shellcheck source=traffic.sh
 . "$scenario_dir/traffic.sh"
 # shellcheck source=traces.sh
