@@ -64,6 +64,10 @@ const struct option options[OPTION_COUNT] = {
 		.live = true,
 		.help = "UDP port of every endpoint; auto: the public file's, or what the role "
 			"says"},
+	[OPTION_ROAMING] = {"roaming", "on|off", OPTION_WORD, "on", OPTION_OF_SETTINGS,
+		.help = "whether a peer is followed to where its authentic packets come from; off: "
+			"one that has an Endpoint is sent to there and nowhere else, and is heard "
+			"from anywhere; one without is followed all the same"},
 	[OPTION_UNDERLAY] = {"underlay", "af_packet:INTERFACE|udp|vdev:STRING|pci:ADDRESS|auto",
 		OPTION_TEXT, "auto", OPTION_OF_SETTINGS,
 		.help = "what carries the encrypted packets: packets of an interface, sockets of "

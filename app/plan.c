@@ -146,6 +146,8 @@ plan_load_tunnel(struct plan_tunnel *tunnel, const struct settings *settings, un
 		settings_tunnel_text(settings, index, OPTION_LISTEN_PORT));
 	tunnel->peer_port =
 		(uint16_t)settings_number(settings_tunnel_text(settings, index, OPTION_PEER_PORT));
+	tunnel->fixed_endpoints =
+		strcmp(settings_tunnel_text(settings, index, OPTION_ROAMING), "off") == 0;
 	tunnel->config = gl_config_load(
 		public_only ? NULL : tunnel->private_conf, tunnel->public_conf, strict, log);
 	if (tunnel->config == NULL)
@@ -277,6 +279,7 @@ plan_settings(const struct plan_tunnel *tunnel)
 		.vpn_address = tunnel->vpn_address,
 		.listen_port = tunnel->listen_port,
 		.peer_port = tunnel->peer_port,
+		.fixed_endpoints = tunnel->fixed_endpoints,
 	};
 }
 

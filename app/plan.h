@@ -27,6 +27,7 @@ struct plan_tunnel {
 	const char *host_match; /* NULL: nothing */
 	uint16_t listen_port;
 	uint16_t peer_port; /* 0: the file's */
+	bool fixed_endpoints; /* peers stay where the configuration says */
 };
 
 /* Its texts are those of the settings that it was made of. */

@@ -256,6 +256,11 @@ struct gl_tunnel_settings {
 	const char *vpn_address;
 	uint16_t listen_port; /* 0: the config's */
 	uint16_t peer_port; /* stands for the port of every endpoint; 0: the config's */
+	/*
+	 * Peers that have an endpoint are sent to there and nowhere else, wherever their packets
+	 * come from. Those without are followed all the same. Holds for as long as the tunnel does.
+	 */
+	bool fixed_endpoints;
 };
 
 /*

@@ -188,19 +188,23 @@ endpoint_forget_source(struct control *control, struct peer *peer)
 	endpoint_refresh(control, peer);
 }
 
-static void
-follow(struct control *control, struct peer *peer, const struct roaming_place *place)
+bool
+endpoint_learn(struct control *control, struct peer *peer, const struct endpoint *remote,
+	const struct address *local)
 {
-	struct endpoint remote = place->remote;
+	struct endpoint place = *remote;
 	char key[KEY_ABBREVIATED_MAX];
 	char to[ENDPOINT_TEXT_MAX];
 
-	if (address_equal(&remote.address, &peer->endpoint.address))
-		remote.scope_id = peer->endpoint.scope_id;
-	if (!endpoint_equal(&remote, &peer->endpoint))
+	if (address_equal(&place.address, &peer->endpoint.address))
+		place.scope_id = peer->endpoint.scope_id;
+	if (!endpoint_equal(&place, &peer->endpoint)) {
+		if (atomic_load_explicit(&peer->fixed, memory_order_relaxed))
+			return endpoint_refresh(control, peer);
 		log_debug(control->log, "peer %s roamed to %s",
-			key_abbreviate(peer->remote.public_key, key), endpoint_format(&remote, to));
-	endpoint_set(control, peer, &remote, &place->local.address);
+			key_abbreviate(peer->remote.public_key, key), endpoint_format(&place, to));
+	}
+	return endpoint_set(control, peer, &place, local);
 }
 
 void
@@ -210,7 +214,7 @@ endpoint_roamed(struct control *control, struct peer *peer)
 	unsigned places = 0;
 
 	while (places < PLACES_MAX && roaming_take(&peer->roaming, &place)) {
-		follow(control, peer, &place);
+		endpoint_learn(control, peer, &place.remote, &place.local.address);
 		places++;
 	}
 	/* A peer that is in two places all the time must not wait for ever. */

@@ -14,6 +14,14 @@
 bool endpoint_set(struct control *control, struct peer *peer, const struct endpoint *remote,
 	const struct address *local);
 
+/*
+ * endpoint_learn is told where an authentic handshake message came from, and which address of ours
+ * it was for: that is where the peer is from now on, unless its endpoint is fixed and elsewhere.
+ * Returns whether packets can be sent to where it is.
+ */
+bool endpoint_learn(struct control *control, struct peer *peer, const struct endpoint *remote,
+	const struct address *local);
+
 /* endpoint_forget_source drops the local address that was kept; the route chooses again. */
 void endpoint_forget_source(struct control *control, struct peer *peer);
 

@@ -279,7 +279,7 @@ take_initiation(struct control *control, const struct received *received)
 		peer->handshake_rx_bytes += received->message->len;
 		timers_initiation_received(&peer->timers, &peer->stamps, received->now_ns);
 		/* Without a next hop the answer waits for it: see handshake_next_hop_ready. */
-		if (endpoint_set(control, peer, &received->message->source,
+		if (endpoint_learn(control, peer, &received->message->source,
 			    &received->message->destination.address))
 			error = respond(control, peer, received->now_ns);
 		handshake_schedule(control, peer);
@@ -331,7 +331,7 @@ take_response(struct control *control, const struct received *received)
 		count_drop(received, peer, drop_reason_of(error));
 		return;
 	}
-	endpoint_set(
+	endpoint_learn(
 		control, peer, &received->message->source, &received->message->destination.address);
 	if (start_session(control, peer, received->now_ns) != 0) {
 		count_drop(received, peer, DROP_HANDSHAKE_INTERNAL);

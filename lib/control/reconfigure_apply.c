@@ -72,6 +72,8 @@ take_endpoint(struct peer_plan *plan, struct management *management)
 	free(peer->configured);
 	peer->configured = plan->configured;
 	plan->configured = NULL;
+	atomic_store_explicit(&peer->fixed,
+		peer->tunnel->fixed_endpoints && peer->configured != NULL, memory_order_relaxed);
 	peer->lookup = 0;
 	if (plan->endpoint.port != 0)
 		endpoint_set(management_control(management), peer, &plan->endpoint, NULL);

@@ -72,6 +72,10 @@ follow_endpoint(struct lane *lane, const struct batch *batch, const struct run *
 	if (!pending && encap != NULL && endpoint_equal(&encap->remote, &outer->source) &&
 		address_equal(&encap->local.address, &outer->destination.address))
 		return;
+	/* It stays where it is; but the address of ours that it sends to from there counts. */
+	if (atomic_load_explicit(&peer->fixed, memory_order_relaxed) &&
+		(encap == NULL || !endpoint_equal(&encap->remote, &outer->source)))
+		return;
 	/* What came later, on another session of the peer's, has said where it is. */
 	for (const struct run *other = batch->runs; other < run; other++)
 		if (other->peer == peer && other->last > run->last)

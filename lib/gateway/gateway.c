@@ -266,6 +266,7 @@ make_tunnel(struct gateway *gateway, const struct gateway_tunnel_settings *setti
 		.address_count = settings->address_count,
 		.mtu = mtu,
 		.fixed_mtu = settings->config->mtu,
+		.fixed_endpoints = settings->fixed_endpoints,
 		.lane_count = gateway->settings.lane_count,
 		.inner = added->inner != NULL ? added->inner : gateway->caller,
 		.inner_bell = settings->host_device ? &gateway->host.bell : NULL,

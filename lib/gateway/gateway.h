@@ -48,6 +48,7 @@ struct gateway_tunnel_settings {
 	unsigned address_count;
 	uint16_t listen_port; /* 0, if `bare`: any that is free */
 	uint16_t peer_port; /* 0: as configured */
+	bool fixed_endpoints; /* peers that have one do not roam */
 	const char *netns; /* the network namespace of the TUN, as tun_open has it; or NULL */
 	bool host_device; /* a TUN of that name; else *inner_end is the inner side's */
 	bool caller; /* instead of both: who calls the lanes gives and takes inner packets */

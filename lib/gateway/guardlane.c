@@ -387,6 +387,7 @@ library_tunnel(const struct gl_tunnel_settings *settings, const struct log *log,
 		.listen_port =
 			settings->listen_port != 0 ? settings->listen_port : config->listen_port,
 		.peer_port = settings->peer_port,
+		.fixed_endpoints = settings->fixed_endpoints,
 		.addresses = address,
 		.address_count = bare ? 0 : 1,
 		.netns = settings->netns,

@@ -111,6 +111,7 @@ struct peer {
 	/* any: sets; control: takes. The peer is in rings.raised while this is not 0. */
 	_Atomic uint32_t raised;
 	_Atomic bool resolving; /* control: writes; lane: reads. See peer_send_waits */
+	_Atomic bool fixed; /* control: writes; lane: reads. It stays at its endpoint */
 	struct roaming roaming; /* a packet came by another way than `encap`: where from */
 	struct timer_stamps stamps __attribute__((aligned(64)));
 

@@ -32,6 +32,7 @@ tunnel_create(const struct tunnel_settings *settings)
 		tunnel->host_match = *settings->host_match;
 	tunnel->reclaim = settings->reclaim;
 	tunnel->fixed_mtu = settings->fixed_mtu;
+	tunnel->fixed_endpoints = settings->fixed_endpoints;
 	for (unsigned i = 0; i < settings->address_count && i < TUNNEL_ADDRESSES_MAX; i++)
 		tunnel->addresses[tunnel->address_count++] = settings->addresses[i];
 	atomic_init(&tunnel->mtu, settings->mtu);

@@ -52,6 +52,7 @@ struct tunnel {
 	struct bell *inner_bell; /* of the thread at its other end; NULL if it needs none */
 	struct port *pipeline; /* NULL: none; else all but what host_match names goes there */
 	struct host_match host_match;
+	bool fixed_endpoints; /* peers whose endpoint the configuration names do not roam */
 	struct reclaim *reclaim;
 	struct prefix addresses[TUNNEL_ADDRESSES_MAX]; /* host bits kept */
 	unsigned address_count;
@@ -91,6 +92,7 @@ struct tunnel_settings {
 	unsigned address_count;
 	uint32_t mtu; /* to begin with */
 	uint32_t fixed_mtu; /* 0: follows the underlay's */
+	bool fixed_endpoints; /* peers whose endpoint the configuration names do not roam */
 	unsigned lane_count;
 	struct port *inner; /* stays the caller's */
 	struct bell *inner_bell; /* of the thread at its other end; NULL if it needs none */

@@ -61,6 +61,7 @@ struct pair_options {
 	unsigned gateways; /* sites 0.. that are gateways; 0: all */
 	bool outer6;
 	bool no_endpoint[PAIR_SITES_MAX]; /* the site knows nobody's endpoint */
+	bool fixed_endpoints[PAIR_SITES_MAX]; /* the site's peers stay where it knows them */
 	bool no_key[PAIR_SITES_MAX]; /* the site has no private key */
 	bool preshared[PAIR_SITES_MAX]; /* the site uses the preshared key */
 	bool eager; /* sites initiate at start, as gateways do */

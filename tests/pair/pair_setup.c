@@ -189,8 +189,8 @@ fill_files(struct pair *pair, struct pair_site *site)
 
 /* What the files do not say. */
 static struct gateway_tunnel_settings
-settings_of(const struct pair_site *site, char name[static TUNNEL_NAME_MAX],
-	struct prefix addresses[static 2])
+settings_of(const struct pair *pair, const struct pair_site *site,
+	char name[static TUNNEL_NAME_MAX], struct prefix addresses[static 2])
 {
 	inner_prefixes(site->number, addresses);
 	addresses[0].address.bytes[3] = 1;
@@ -200,6 +200,7 @@ settings_of(const struct pair_site *site, char name[static TUNNEL_NAME_MAX],
 		.config = &site->files,
 		.name = name,
 		.listen_port = site->files.listen_port,
+		.fixed_endpoints = pair->options.fixed_endpoints[site->number],
 		.addresses = addresses,
 		.address_count = 2,
 	};
@@ -213,7 +214,7 @@ add_tunnel(struct pair *pair, struct pair_site *site)
 	struct gateway_tunnel_settings settings;
 
 	fill_files(pair, site);
-	settings = settings_of(site, name, addresses);
+	settings = settings_of(pair, site, name, addresses);
 	assert_int_equal(gateway_add_tunnel(site->gateway, &settings, &site->inner), 0);
 }
 
@@ -235,7 +236,7 @@ pair_reconfigure(struct pair *pair, unsigned number, struct reconfigure_counts *
 	struct reconfigure_counts unwanted;
 	struct prefix addresses[2];
 	char name[TUNNEL_NAME_MAX];
-	const struct gateway_tunnel_settings settings = settings_of(site, name, addresses);
+	const struct gateway_tunnel_settings settings = settings_of(pair, site, name, addresses);
 
 	site->said[0] = '\0';
 	return gateway_reconfigure(

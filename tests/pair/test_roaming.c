@@ -227,6 +227,94 @@ ro_7_the_last_packet_processed_wins(void **state)
 	end(pair, &puppet);
 }
 
+/* Goes to where the gateway knows the peer, though it was last heard from elsewhere. */
+static void
+expect_stays(struct pair *pair, struct puppet *puppet)
+{
+	uint8_t packet[64];
+	const uint64_t received = pair->sites[0].received_count;
+	const struct roaming *roaming = &pair_peer(pair, 0, 1)->roaming;
+	const uint32_t version = atomic_load(&roaming->version);
+
+	pair_packet_make(packet, 4, sizeof(packet), 1, 0, 7);
+	puppet_data(puppet, packet, sizeof(packet));
+	pair_settle(pair);
+	assert_int_equal(pair->sites[0].received_count, received + 1);
+	/* Nor is control asked: nothing waits, however much comes from elsewhere. */
+	assert_int_equal(atomic_load(&roaming->version), version);
+	expect_sends_to(pair, "192.0.2.2:4567", false);
+}
+
+static void
+ro_11_a_fixed_endpoint_stays(void **state)
+{
+	struct pair *pair =
+		pair_begin(&(const struct pair_options){.gateways = 1, .fixed_endpoints = {true}});
+	struct message_initiation initiation;
+	struct message_response response;
+	struct puppet puppet;
+
+	puppet_init(&puppet, pair, 1);
+	puppet_connect(&puppet);
+	move(&puppet, "198.51.100.7:1234");
+	expect_stays(pair, &puppet);
+	/* In the other role, and over the other family. */
+	pair_advance(pair, NS_IN_S);
+	move(&puppet, "[2001:db8:1::7]:99");
+	puppet_initiation(&puppet, NULL, &initiation);
+	puppet_deliver(&puppet, &initiation, sizeof(initiation));
+	assert_int_equal(
+		wire_last(&pair->wire, 0, MESSAGE_RESPONSE)->outer.destination.port, PAIR_PORT);
+	puppet_finish(&puppet);
+	expect_stays(pair, &puppet);
+	pair_advance(pair, 6 * NS_IN_S);
+	pair_initiate(pair, 0, 1);
+	pair_settle(pair);
+	puppet_response(&puppet, &response);
+	puppet_deliver(&puppet, &response, sizeof(response));
+	expect_stays(pair, &puppet);
+	end(pair, &puppet);
+}
+
+/* The address of ours that is sent to from there is the one to answer from. */
+static void
+ro_11_a_fixed_endpoint_is_answered_from_where_it_sends_to(void **state)
+{
+	struct pair *pair =
+		pair_begin(&(const struct pair_options){.gateways = 1, .fixed_endpoints = {true}});
+	struct peer *peer = pair_peer(pair, 0, 1);
+	struct puppet puppet;
+
+	puppet_init(&puppet, pair, 1);
+	puppet_connect(&puppet);
+	assert_true(address_equal(&peer->source, &puppet.gateway.address));
+	end(pair, &puppet);
+}
+
+static void
+ro_11_without_an_endpoint_there_is_none_to_be_fixed(void **state)
+{
+	struct pair *pair = pair_begin(&(const struct pair_options){
+		.gateways = 1, .no_endpoint = {true}, .fixed_endpoints = {true}});
+	struct tunnel_config_peer *file;
+	struct puppet puppet;
+
+	puppet_init(&puppet, pair, 1);
+	puppet_connect(&puppet);
+	move(&puppet, "198.51.100.7:1234");
+	puppet_data(&puppet, NULL, 0);
+	pair_settle(pair);
+	expect_sends_to(pair, "198.51.100.7:1234", false);
+	/* Once the file has one it is there. */
+	file = pair_file_of(pair, 0, pair->sites[1].public_key);
+	snprintf(file->host, sizeof(file->host), "192.0.2.2");
+	file->port = PAIR_PORT;
+	assert_int_equal(pair_reconfigure(pair, 0, NULL), 0);
+	pair_settle(pair);
+	expect_stays(pair, &puppet);
+	end(pair, &puppet);
+}
+
 static void
 a_peer_without_endpoint_is_learnt(void **state)
 {
@@ -255,6 +343,9 @@ main(void)
 		cmocka_unit_test(ro_4_authentic_data_with_a_foreign_source_moves_but_is_dropped),
 		cmocka_unit_test(refused_handshake_messages_move_nothing),
 		cmocka_unit_test(ro_7_the_last_packet_processed_wins),
+		cmocka_unit_test(ro_11_a_fixed_endpoint_stays),
+		cmocka_unit_test(ro_11_a_fixed_endpoint_is_answered_from_where_it_sends_to),
+		cmocka_unit_test(ro_11_without_an_endpoint_there_is_none_to_be_fixed),
 		cmocka_unit_test(a_peer_without_endpoint_is_learnt),
 	};
 

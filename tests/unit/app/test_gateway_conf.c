@@ -43,6 +43,7 @@ each_key_is_taken(void **state)
 		[OPTION_HOST_MATCH] = "icmp, tcp/22@10.8.3.1/32",
 		[OPTION_LISTEN_PORT] = "1",
 		[OPTION_PEER_PORT] = "65535",
+		[OPTION_ROAMING] = "off",
 		[OPTION_UNDERLAY] = "vdev:net_pcap0,iface=eth0",
 		[OPTION_UNDERLAY_INTERFACE] = "eth0",
 		[OPTION_LANES] = "0-8,10-18",
