@@ -39,7 +39,7 @@ completes "$options" run ""
 completes "--listen-port" run --lis
 completes "adaptive auto busy" run --poll ""
 completes "busy" run --poll b
-completes "af_packet: auto udp vdev:" run --underlay ""
+completes "af_packet: auto pci: udp vdev:" run --underlay ""
 completes "lo" run --underlay af_packet : lo
 completes "" run --underlay vdev : ""
 completes "tun:" run --host t
