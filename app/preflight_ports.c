@@ -123,10 +123,11 @@ check_udp_port(struct preflight *preflight, uint16_t port)
 	snprintf(socket, sizeof(socket), "socket:[%lu]", inode);
 	if (!host_holder(preflight->root, socket, who, sizeof(who))) {
 		preflight_found(preflight, PREFLIGHT_MISSING, "port",
-			"UDP port %u is taken, and by no process that can be seen: by the kernel's "
-			"WireGuard, perhaps",
+			"UDP port %u is taken, and by no process that can be seen here: by the "
+			"kernel's WireGuard, or in another container",
 			port);
-		preflight_remedy(preflight, "ip link show type wireguard; then ip link del NAME");
+		preflight_remedy(preflight,
+			"ip link show type wireguard, then ip link del NAME; or docker ps");
 	} else if (strstr(who, "(guardlane)") != NULL) {
 		preflight_found(preflight, PREFLIGHT_OK, "port",
 			"UDP port %u is held by a guardlane that runs: process %s", port, who);

@@ -14,8 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Locked for a tunnel and its sessions; see lib/base/secret.h. */
-#define LOCKED_KIB 1024
+/* Locked for a tunnel and its sessions (base/secret.h); and, of af_packet, two rings a lane. */
+#define KEYS_KIB 1024
+#define RINGS_KIB (32UL << 10)
 
 static uint64_t
 capabilities(const struct preflight *preflight)
@@ -39,10 +40,18 @@ check_capability(
 	preflight_remedy(preflight, "run as root; in compose: cap_add: [%s]", name);
 }
 
-/* Either will do. */
+static bool
+has_rings(const struct plan *plan)
+{
+	return strncmp(plan->underlay, "af_packet:", 10) == 0;
+}
+
+/* The capability or the limit: either will do. */
 static void
 check_locked(struct preflight *preflight)
 {
+	const unsigned lanes = (unsigned)CPU_COUNT(&preflight->plan->cpus);
+	const bool rings = has_rings(preflight->plan);
 	char text[64];
 	unsigned long bytes = 0;
 
@@ -54,11 +63,11 @@ check_locked(struct preflight *preflight)
 			return;
 		bytes = strtoul(text, NULL, 10);
 	}
-	if (bytes / 1024 >= LOCKED_KIB)
+	if (bytes / 1024 >= KEYS_KIB + (rings ? lanes * RINGS_KIB : 0))
 		return;
-	preflight_found(preflight, PREFLIGHT_WARNING, "privileges",
-		"no CAP_IPC_LOCK, and %lu KiB may be locked in memory: keys may be swapped out",
-		bytes / 1024);
+	preflight_found(preflight, rings ? PREFLIGHT_MISSING : PREFLIGHT_WARNING, "privileges",
+		"no CAP_IPC_LOCK, and %lu KiB may be locked in memory: %s", bytes / 1024,
+		rings ? "too little for af_packet's rings" : "keys may be swapped out");
 	preflight_remedy(preflight,
 		"run as root, or after ulimit -l unlimited; in compose: cap_add: [IPC_LOCK]");
 }
@@ -71,7 +80,7 @@ preflight_privileges(struct preflight *preflight)
 
 	for (unsigned i = 0; i < plan->tunnel_count; i++)
 		namespaces |= plan->tunnels[i].netns != NULL;
-	if (strncmp(plan->underlay, "af_packet:", 10) == 0)
+	if (has_rings(plan))
 		check_capability(
 			preflight, CAP_NET_RAW, "NET_RAW", "packets of the underlay's interface");
 	if (plan->tunnel_count > 0)

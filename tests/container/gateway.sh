@@ -34,19 +34,31 @@ holds_nothing_else() {
 	no exec_in a gateway which gcc meson ninja python3 && no exec_in a gateway ls -d /src /out
 }
 
-# needs TEXT OPTION...: with these options only, the gateway does not start, and says TEXT. Without
-# NET_RAW it would by itself take another underlay.
+# alone OPTION... IMAGE [ARGUMENT...]: a container without compose, with the files and no capabilities.
+# By itself a gateway without NET_RAW would take another underlay.
+alone() {
+	podman_on a run --rm --no-healthcheck --network host --cap-drop all --timeout 60 \
+		--env GUARDLANE_UNDERLAY=af_packet:eth0 --env MITIGATOR_VPN_ADDRESS="$(inside a)" \
+		--volume "$(config_dir a)/vpn-public.conf:/srv/public.conf:ro" \
+		--volume "$(config_dir a)/vpn-private.conf:/srv/private.conf:ro" "$@"
+}
+
+# needs TEXT OPTION...: with these options only, the gateway does not start, and says TEXT.
 needs() {
 	local text=$1 status=0
 	shift
-	podman_on a run --rm --no-healthcheck --network host --cap-drop all "$@" --timeout 60 \
-		--env GUARDLANE_UNDERLAY=af_packet:eth0 --env MITIGATOR_VPN_ADDRESS="$(inside a)" \
-		--volume "$(config_dir a)/vpn-public.conf:/srv/public.conf:ro" \
-		--volume "$(config_dir a)/vpn-private.conf:/srv/private.conf:ro" \
-		guardlane >"$work/needs" 2>&1 || status=$?
+	alone "$@" guardlane >"$work/needs" 2>&1 || status=$?
 	echo "exit status $status"
 	cat "$work/needs"
 	[ "$status" = 1 ] && grep -Eq -- "$text" "$work/needs"
+}
+
+# lacks NUMBER OPTION...: so many things are missing, says preflight.
+lacks() {
+	local missing=$1
+	shift
+	alone "$@" --entrypoint guardlane guardlane preflight | tee "$work/preflight"
+	grep -q "^$missing missing" "$work/preflight"
 }
 
 megabytes() {
@@ -107,6 +119,8 @@ fact "down" compose a down
 fact "nothing is left on the host, no hugepage either" within 20 nothing_is_left
 
 tun=(--device /dev/net/tun)
+fact "preflight finds nothing missing" lacks 0 "${tun[@]}" --cap-add net_admin,net_raw,ipc_lock
+fact "preflight finds out what is" lacks 2 --cap-add net_admin,ipc_lock
 fact "it needs NET_ADMIN" needs 'does not start: Operation not permitted' \
 	"${tun[@]}" --cap-add net_raw,ipc_lock
 fact "it needs NET_RAW" needs 'cannot create the device.*Operation not permitted' \

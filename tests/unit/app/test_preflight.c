@@ -270,9 +270,15 @@ memory_that_may_not_be_locked(void **state)
 	file("/proc/self/limits",
 		"Limit  Soft Limit  Hard Limit  Units\n"
 		"Max locked memory         65536    65536    bytes\n");
+	assert_only(PREFLIGHT_MISSING, "privileges",
+		"no CAP_IPC_LOCK, and 64 KiB may be locked in memory: too little for af_packet's "
+		"rings",
+		"run as root, or after ulimit -l unlimited; in compose: cap_add: [IPC_LOCK]");
+	snprintf(plan.underlay, sizeof(plan.underlay), "udp");
 	assert_only(PREFLIGHT_WARNING, "privileges",
 		"no CAP_IPC_LOCK, and 64 KiB may be locked in memory: keys may be swapped out",
 		"run as root, or after ulimit -l unlimited; in compose: cap_add: [IPC_LOCK]");
+	snprintf(plan.underlay, sizeof(plan.underlay), "af_packet:eth0");
 	file("/proc/self/limits", "Max locked memory         unlimited    unlimited    bytes\n");
 	assert_all_well();
 }
@@ -314,9 +320,9 @@ ports_that_are_taken(void **state)
 {
 	udp_socket("udp", "4711");
 	assert_only(PREFLIGHT_MISSING, "port",
-		"UDP port 4567 is taken, and by no process that can be seen: by the kernel's "
-		"WireGuard, perhaps",
-		"ip link show type wireguard; then ip link del NAME");
+		"UDP port 4567 is taken, and by no process that can be seen here: by the kernel's "
+		"WireGuard, or in another container",
+		"ip link show type wireguard, then ip link del NAME; or docker ps");
 	link_to("/proc/812/fd/5", "socket:[4711]");
 	file("/proc/812/comm", "named\n");
 	assert_only(PREFLIGHT_MISSING, "port", "UDP port 4567 is taken by process 812 (named)",
