@@ -130,10 +130,7 @@ all_lengths_cross(struct hosts *hosts)
 			}
 }
 
-/*
- * What is one byte longer is answered on the lane that it was given to, if the host has an address
- * in that family to answer from.
- */
+/* What is one byte longer is answered on the lane that it was given to. */
 static void
 what_is_longer_is_answered(struct hosts *hosts, unsigned version)
 {
@@ -143,7 +140,6 @@ what_is_longer_is_answered(struct hosts *hosts, unsigned version)
 	const uint64_t before = hosts_drops(host, "out_too_big");
 	const struct rte_mbuf *answer;
 
-	hosts_inject(host, last, hosts_packet(hosts, version == 4 ? 6 : 4, 0, 2, len, 0));
 	hosts_inject(host, last, hosts_packet(hosts, version, 0, 2, len, 0));
 	hosts_await(host, last);
 	assert_int_equal(host->lanes[last].received_count, 1);
@@ -153,7 +149,7 @@ what_is_longer_is_answered(struct hosts *hosts, unsigned version)
 	/* ICMP, or ICMPv6. */
 	assert_int_equal(*rte_pktmbuf_mtod_offset(answer, uint8_t *, version == 4 ? 9 : 6),
 		version == 4 ? 1 : 58);
-	assert_int_equal(hosts_drops(host, "out_too_big"), before + 2);
+	assert_int_equal(hosts_drops(host, "out_too_big"), before + 1);
 }
 
 static void
@@ -171,7 +167,9 @@ every_lane_carries_every_family_and_jumbo_packets(void **state)
 			});
 		assert_in_range(hosts_mtu(&hosts.hosts[0]), JUMBO_MTU - 80, JUMBO_MTU - 60);
 		all_lengths_cross(&hosts);
-		what_is_longer_is_answered(&hosts, outer6 == 0 ? 6 : 4);
+		/* Also of the family in which the host has no address of its own. */
+		what_is_longer_is_answered(&hosts, 4);
+		what_is_longer_is_answered(&hosts, 6);
 		hosts_end(&hosts);
 	}
 }
