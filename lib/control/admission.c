@@ -29,7 +29,7 @@ struct arrival {
 /* Messages of one kind for one tunnel: what macs can be checked of at once. */
 struct arrivals {
 	struct tunnel *tunnel;
-	enum handshake_line line; /* by what the lanes went: a spoofed address will do */
+	unsigned share; /* the ring: by what the lanes went, which can be made up */
 	struct cookie_messages batch;
 	const struct arrival *from[COOKIE_BATCH_MAX];
 };
@@ -76,7 +76,7 @@ refuse(struct control *control, const struct arrivals *arrivals, uint64_t refuse
 	uint64_t answered;
 
 	answers = take_budget(
-		&control->cookies[arrivals->line], answers < count ? answers : count, now_ns);
+		&control->cookies[arrivals->share], answers < count ? answers : count, now_ns);
 	answered = first_of(refused, answers);
 	if (answered != 0 &&
 		cookie_replies_make(
@@ -201,7 +201,7 @@ take_burst(struct control *control, struct rte_mbuf *mbufs[], unsigned count, un
 		else
 			read++;
 	}
-	arrivals.line = share & RINGS_KNOWN ? HANDSHAKE_KNOWN : HANDSHAKE_STRANGERS;
+	arrivals.share = share;
 	for (unsigned t = 0; t < directory->tunnel_count; t++) {
 		arrivals.tunnel = directory->tunnels[t];
 		admit_kind(control, all, read, &arrivals, MESSAGE_INITIATION, now_ns);

@@ -19,9 +19,12 @@
 /* Messages that one call takes from one of the lanes' rings, so that all else gets its turn. */
 #define ADMISSION_SHARE_MAX 512
 
-/* Cookie replies to strangers, and to known sources: this many a second, and this many at once. */
-#define ADMISSION_COOKIES_PER_SECOND 500000
-#define ADMISSION_COOKIES_BURST 1024
+/*
+ * Cookie replies to what came by one ring: this many a second, and this many at once. Who guesses
+ * macs, from a peer's own address too, has none of those for messages without one.
+ */
+#define ADMISSION_COOKIES_PER_SECOND 250000
+#define ADMISSION_COOKIES_BURST 512
 
 /*
  * admission_take takes messages from the lanes, up to ADMISSION_SHARE_MAX of each ring, and gives

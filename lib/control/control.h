@@ -50,7 +50,7 @@ struct control {
 	struct due due; /* peers, by when their timers must be looked at */
 	/* While under load, over all tunnels; for strangers, and for known sources. */
 	struct source_limiter *limiters[HANDSHAKE_LINE_COUNT]; /* of handshakes */
-	struct cookie_budget cookies[HANDSHAKE_LINE_COUNT]; /* of cookie replies */
+	struct cookie_budget cookies[RINGS_SHARE_COUNT]; /* of cookie replies, by ring */
 	struct known_sources *known; /* where peers are; lanes: read */
 	unsigned turn; /* the tunnel whose messages come first in the next round */
 	struct departures departures; /* peers that were removed */

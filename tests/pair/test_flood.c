@@ -310,6 +310,37 @@ ld_2_a_known_peer_whose_address_is_spoofed_ipv6(void **state)
 	through_its_own_address(true);
 }
 
+/*
+ * Strangers who send from the peer's own address and guess a mac2 have had all cookie replies that
+ * guessers can have. The peer's message without one is answered all the same.
+ */
+static void
+ld_2_a_known_peer_beside_guesses_from_its_address_gets_its_cookie(void **state)
+{
+	struct pair *pair = pair_begin(&(const struct pair_options){.sites = 3, .gateways = 1});
+	struct stranger stranger;
+	struct puppet puppet;
+
+	puppet_init(&puppet, pair, 1);
+	stranger_init(&stranger, pair);
+	stranger.puppet.endpoint = puppet.endpoint;
+	pair_tunnel(pair, 0)->handshakes->loaded_until_ns = UINT64_MAX;
+	for (unsigned i = 0; i < 4 * ADMISSION_COOKIES_BURST; i++) {
+		send_one(&stranger, true);
+		if (i % 64 == 63)
+			pair_settle(pair);
+	}
+	assert_in_range(pair_drops(pair, 0, DROP_HANDSHAKE_NO_COOKIE), ADMISSION_COOKIES_BURST,
+		4 * ADMISSION_COOKIES_BURST);
+	try(&puppet, 2);
+	assert_true(take_cookie(&puppet));
+	pair_tunnel(pair, 0)->handshakes->loaded_until_ns = 0;
+	pair->drops_unchecked = true;
+	puppet_fini(&puppet);
+	puppet_fini(&stranger.puppet);
+	pair_end(pair);
+}
+
 /* All that the gateway has dropped, or found not to be its own. */
 static uint64_t
 accounted(const struct pair *pair)
@@ -446,6 +477,7 @@ main(void)
 		cmocka_unit_test(ck_2_ld_2_a_known_peer_gets_through_full_queues_ipv6),
 		cmocka_unit_test(ld_2_a_known_peer_whose_address_is_spoofed_ipv4),
 		cmocka_unit_test(ld_2_a_known_peer_whose_address_is_spoofed_ipv6),
+		cmocka_unit_test(ld_2_a_known_peer_beside_guesses_from_its_address_gets_its_cookie),
 		cmocka_unit_test(ld_1_random_udp_moves_nothing),
 		cmocka_unit_test(ld_2_initiations_of_strangers_take_nothing),
 		cmocka_unit_test(ck_1_cookie_replies_are_bounded),
