@@ -121,11 +121,13 @@ instance_start() {
 		;;
 	wireguard-go)
 		host_address "$name"
-		# The variable keeps it in the foreground, as -f does, without its advertisement.
-		WG_PROCESS_FOREGROUND=1 spawn "$work/$name.log" \
-			ip netns exec "$(host_ns "$name")" wireguard-go "$(device "$name")"
-		pid["$name"]=$!
-		within 5 instance_answers "$name" >/dev/null
+		wireguard_go_spawn "$name"
+		# Its socket may be gone before it has looked at it, and then it ends at once.
+		within 5 instance_answers "$name" >/dev/null || {
+			instance_kill "$name"
+			wireguard_go_spawn "$name"
+			within 5 instance_answers "$name" >/dev/null
+		}
 		wg_configure "$name"
 		;;
 	kernel)
@@ -135,6 +137,13 @@ instance_start() {
 		;;
 	*) echo "guardlane, wireguard-go or kernel, not '${kind[$name]}'" >&2; return 2 ;;
 	esac
+}
+
+# The variable keeps it in the foreground, as -f does, without its advertisement.
+wireguard_go_spawn() {
+	WG_PROCESS_FOREGROUND=1 spawn "$work/$1.log" \
+		ip netns exec "$(host_ns "$1")" wireguard-go "$(device "$1")"
+	pid["$1"]=$!
 }
 
 # guardlane_spawn NAME [ARGUMENT...]: starts it and does not wait; for those that are to fail.

@@ -1,6 +1,7 @@
 # The harness of the scenarios: facts, waiting, hosts (namespaces on a bridge), tidying afterwards.
 # A scenario sources this file, draws its topology and lists facts; scripts/demo stands on it too.
-# Beside it: instance.sh (what runs on a host), uml.sh (the kernel peer), machine.sh (PCI devices), traffic.sh, traces.sh.
+# Beside it: instance.sh (what runs on a host), uml.sh (the kernel peer), machine.sh (PCI devices),
+# traffic.sh, traces.sh.
 # shellcheck shell=bash
 set -eEuo pipefail
 
@@ -168,7 +169,8 @@ tidy() {
 	done
 	wait
 	hugepages_give_back
-	rm -f {/var/run/wireguard,/run/guardlane}/"$run"*.sock
+	# gl31 is not gl314, whose sockets are in the same folders.
+	rm -f {/var/run/wireguard,/run/guardlane}/"$run"[!0-9]*.sock
 	awk -v work="$work/" 'index($2, work) == 1 { print $2 }' /proc/mounts | xargs -r umount
 	rm -rf "$work"
 } 2>/dev/null
