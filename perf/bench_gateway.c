@@ -549,7 +549,7 @@ static void
 take_loads(struct matrix *matrix, char *list)
 {
 	memset(matrix->loads, 0, sizeof(matrix->loads));
-	for (char *name = strtok(list, ","); name != NULL; name = strtok(NULL, ",")) {
+	for (char *name; (name = strsep(&list, ",")) != NULL;) {
 		unsigned i = 0;
 
 		while (i < RTE_DIM(loads) && strcmp(loads[i].name, name) != 0)
@@ -564,7 +564,7 @@ static void
 take_peers(struct matrix *matrix, char *list)
 {
 	matrix->peers_count = 0;
-	for (char *text = strtok(list, ","); text != NULL; text = strtok(NULL, ",")) {
+	for (char *text; (text = strsep(&list, ",")) != NULL;) {
 		char *end;
 		const unsigned long peers = strtoul(text, &end, 10);
 
