@@ -44,7 +44,7 @@ on() {
 	local address
 	instance_start a "$1"
 	instance_run a ip route replace 10.8.0.0/15 dev "$(device a)"
-	instance_spawn a "$scenario_dir/deliveries.py" "$(inside a)" "$work/delivered.$2" \
+	instance_spawn a "$work/deliveries.py" "$(inside a)" "$work/delivered.$2" \
 		"$(inside b)" "$(inside c)"
 	fact "$1 can receive" within 30 test -s "$work/delivered.$2"
 	for address in "$(outside b)" "$(outside c)"; do
@@ -76,6 +76,8 @@ passive[a]=yes
 cluster a b c
 addresses b
 addresses c
+# Where a machine sees it, too, whose /tmp is its own.
+cp "$scenario_dir/deliveries.py" "$work"
 info "seed $seed"
 on guardlane one
 on "$peer" other
