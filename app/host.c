@@ -24,22 +24,17 @@ path_make(char path[PATH_MAX], const char *root, const char *format, va_list arg
 	vsnprintf(path + len, PATH_MAX - (size_t)len, format, arguments);
 }
 
-static FILE *
-file_open(const char *root, const char *format, va_list arguments)
+/* Reads the file's first line, without its end. */
+static bool
+line_read(const char *root, char *text, size_t size, const char *format, va_list arguments)
 {
 	char path[PATH_MAX];
-
-	path_make(path, root, format, arguments);
-	return fopen(path, "re");
-}
-
-/* Reads a line without its end. The file may be NULL; it is closed. */
-static bool
-file_line(FILE *file, char *text, size_t size)
-{
 	char line[4096];
 	bool read;
+	FILE *file;
 
+	path_make(path, root, format, arguments);
+	file = fopen(path, "re");
 	if (file == NULL)
 		return false;
 	read = fgets(line, sizeof(line), file) != NULL;
@@ -67,12 +62,12 @@ bool
 host_text(const char *root, char *text, size_t size, const char *path, ...)
 {
 	va_list arguments;
-	FILE *file;
+	bool read;
 
 	va_start(arguments, path);
-	file = file_open(root, path, arguments);
+	read = line_read(root, text, size, path, arguments);
 	va_end(arguments);
-	return file_line(file, text, size);
+	return read;
 }
 
 bool
@@ -82,12 +77,12 @@ host_number(const char *root, long *number, const char *path, ...)
 	char *end;
 	long value;
 	va_list arguments;
-	FILE *file;
+	bool read;
 
 	va_start(arguments, path);
-	file = file_open(root, path, arguments);
+	read = line_read(root, text, sizeof(text), path, arguments);
 	va_end(arguments);
-	if (!file_line(file, text, sizeof(text)))
+	if (!read)
 		return false;
 	value = strtol(text, &end, 10);
 	if (end == text || *end != '\0')
@@ -101,12 +96,12 @@ host_cpus(const char *root, cpu_set_t *cpus, const char *path, ...)
 {
 	char list[4096];
 	va_list arguments;
-	FILE *file;
+	bool read;
 
 	va_start(arguments, path);
-	file = file_open(root, path, arguments);
+	read = line_read(root, list, sizeof(list), path, arguments);
 	va_end(arguments);
-	if (!file_line(file, list, sizeof(list)))
+	if (!read)
 		return false;
 	if (list[0] != '\0')
 		return cpus_parse(list, cpus) == 0;

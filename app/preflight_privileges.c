@@ -29,10 +29,10 @@ capabilities(const struct preflight *preflight)
 }
 
 static void
-check_capability(
-	struct preflight *preflight, unsigned capability, const char *name, const char *what)
+check_capability(struct preflight *preflight, uint64_t held, unsigned capability, const char *name,
+	const char *what)
 {
-	if ((capabilities(preflight) >> capability & 1) != 0) {
+	if ((held >> capability & 1) != 0) {
 		preflight_found(preflight, PREFLIGHT_OK, "privileges", "CAP_%s: %s", name, what);
 		return;
 	}
@@ -48,14 +48,14 @@ has_rings(const struct plan *plan)
 
 /* The capability or the limit: either will do. */
 static void
-check_locked(struct preflight *preflight)
+check_locked(struct preflight *preflight, uint64_t held)
 {
 	const unsigned lanes = (unsigned)CPU_COUNT(&preflight->plan->cpus);
 	const bool rings = has_rings(preflight->plan);
 	char text[64];
 	unsigned long bytes = 0;
 
-	if ((capabilities(preflight) >> CAP_IPC_LOCK & 1) != 0)
+	if ((held >> CAP_IPC_LOCK & 1) != 0)
 		return;
 	if (host_line(preflight->root, text, sizeof(text), "/proc/self/limits",
 		    "Max locked memory")) {
@@ -76,18 +76,19 @@ void
 preflight_privileges(struct preflight *preflight)
 {
 	const struct plan *plan = preflight->plan;
+	const uint64_t held = capabilities(preflight);
 	bool namespaces = false;
 
 	for (unsigned i = 0; i < plan->tunnel_count; i++)
 		namespaces |= plan->tunnels[i].netns != NULL;
 	if (has_rings(plan))
-		check_capability(
-			preflight, CAP_NET_RAW, "NET_RAW", "packets of the underlay's interface");
+		check_capability(preflight, held, CAP_NET_RAW, "NET_RAW",
+			"packets of the underlay's interface");
 	if (plan->tunnel_count > 0)
-		check_capability(
-			preflight, CAP_NET_ADMIN, "NET_ADMIN", "host devices, routes, neighbours");
+		check_capability(preflight, held, CAP_NET_ADMIN, "NET_ADMIN",
+			"host devices, routes, neighbours");
 	if (namespaces)
-		check_capability(preflight, CAP_SYS_ADMIN, "SYS_ADMIN",
+		check_capability(preflight, held, CAP_SYS_ADMIN, "SYS_ADMIN",
 			"host devices in other namespaces (netns)");
-	check_locked(preflight);
+	check_locked(preflight, held);
 }

@@ -87,13 +87,19 @@ becomes(struct bed *bed, enum nexthop_state state)
 	pair_settle(bed->pair);
 }
 
-/* The peer goes to where its neighbour is not known, and says so. */
-static void
-roam(struct bed *bed)
+/*
+ * The peer has a session, and goes to where its neighbour is not known, and says so. Returns how
+ * many frames there have been.
+ */
+static uint64_t
+begin_roamed(struct bed *bed)
 {
+	begin(bed, PLACE);
+	puppet_connect(&bed->puppet);
 	assert_int_equal(endpoint_parse(PLACE, &bed->puppet.endpoint), 0);
 	puppet_data(&bed->puppet, NULL, 0);
 	pair_settle(bed->pair);
+	return bed->pair->wire.sent_count;
 }
 
 static void
@@ -131,12 +137,8 @@ static void
 ro_1_packets_wait_for_the_neighbour_of_the_new_place(void **state)
 {
 	struct bed bed;
-	uint64_t before;
+	uint64_t before = begin_roamed(&bed);
 
-	begin(&bed, PLACE);
-	puppet_connect(&bed.puppet);
-	roam(&bed);
-	before = bed.pair->wire.sent_count;
 	/* More than a batch. */
 	send_packets(&bed, 1, 50);
 	pair_advance(bed.pair, NS_IN_S);
@@ -157,12 +159,8 @@ static void
 ro_1_what_waits_for_a_neighbour_is_bounded(void **state)
 {
 	struct bed bed;
-	uint64_t before;
+	uint64_t before = begin_roamed(&bed);
 
-	begin(&bed, PLACE);
-	puppet_connect(&bed.puppet);
-	roam(&bed);
-	before = bed.pair->wire.sent_count;
 	send_packets(&bed, 1, 200);
 	pair_dropped(bed.pair, 0, DROP_OUT_STAGED_FULL, 72);
 	becomes(&bed, NEXTHOP_READY);
@@ -174,12 +172,8 @@ static void
 a_neighbour_that_does_not_answer_is_not_waited_for_long(void **state)
 {
 	struct bed bed;
-	uint64_t before;
+	uint64_t before = begin_roamed(&bed);
 
-	begin(&bed, PLACE);
-	puppet_connect(&bed.puppet);
-	roam(&bed);
-	before = bed.pair->wire.sent_count;
 	send_packets(&bed, 1, 10);
 	/* Asked for anew it is not waited for anew. */
 	for (unsigned i = 0; i < 5; i++) {

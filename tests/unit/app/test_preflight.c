@@ -24,19 +24,6 @@ static struct preflight preflight;
 
 /* -- the host ----------------------------------------------------------------------------- */
 
-static void
-shell(const char *format, ...)
-{
-	char command[1024];
-	va_list arguments;
-
-	va_start(arguments, format);
-	vsnprintf(command, sizeof(command), format, arguments);
-	va_end(arguments);
-	if (system(command) != 0)
-		fail_msg("failed: %s", command);
-}
-
 /* The path on the host, with all folders that lead to it. */
 static void
 place(const char *path, char whole[static 256])
@@ -60,6 +47,15 @@ file(const char *path, const char *text)
 	assert_non_null(out);
 	fputs(text, out);
 	fclose(out);
+}
+
+static void
+file_gone(const char *path)
+{
+	char whole[256];
+
+	place(path, whole);
+	assert_int_equal(unlink(whole), 0);
 }
 
 static void
@@ -101,8 +97,10 @@ setup(void **state)
 static int
 teardown(void **state)
 {
-	shell("rm -rf %s", root);
-	return 0;
+	char command[sizeof(root) + 8];
+
+	snprintf(command, sizeof(command), "rm -rf %s", root);
+	return system(command);
 }
 
 /* -- what is found ------------------------------------------------------------------------ */
@@ -345,7 +343,7 @@ ports_that_are_taken(void **state)
 	file("/proc/812/comm", "guardlane\n");
 	assert_all_well();
 	plan.tunnels[0].listen_port = 4568;
-	shell("rm -r %s/proc/812", root);
+	file_gone("/proc/812/fd/5");
 	assert_all_well();
 	udp_socket("udp6", "0");
 	plan.tunnels[0].listen_port = 4567;
@@ -362,7 +360,7 @@ host_devices(void **state)
 		"wg-quick down wg0, or ip link del wg0; or take another name: --host tun:");
 	file("/sys/class/net/wg0/tun_flags", "0x1001\n");
 	assert_all_well();
-	shell("rm %s/dev/net/tun", root);
+	file_gone("/dev/net/tun");
 	assert_only(PREFLIGHT_MISSING, "host device",
 		"there is no /dev/net/tun, which wg0 is made by",
 		"modprobe tun; in compose: devices: [/dev/net/tun]");
