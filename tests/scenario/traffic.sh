@@ -25,13 +25,18 @@ listens() {
 	instance_run "$1" ss -Hltn "sport = :$2" | grep -q .
 }
 
+# iperf_server NAME [SECONDS]: serves once, within that time; returns when it listens.
+iperf_server() {
+	instance_spawn "$1" timeout "${2:-60}" iperf3 -s -1 -p 5201
+	within 30 listens "$1" 5201
+}
+
 # iperf TEXT FROM TO [OPTION...]: three seconds of iperf3; says the rate that arrived.
 iperf() {
 	local text=$1 from=$2 to=$3 out rate
 	shift 3
 	out=$work/iperf.$from.$to
-	instance_spawn "$to" timeout 60 iperf3 -s -1 -p 5201
-	within 30 listens "$to" 5201 || return
+	iperf_server "$to" || return
 	instance_run "$from" timeout 30 iperf3 -f m -t "${IPERF_SECONDS:-3}" -p 5201 \
 		-c "$(inside "$to")" "$@" >"$out" || { cat "$out"; return 1; }
 	rate=$(iperf_rate "$out")
