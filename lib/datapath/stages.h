@@ -11,8 +11,8 @@
  *
  * Out, from the inner side to the underlay port:
  *   1. out_receive  a burst from one of a tunnel's inner ports; Ethernet and inner headers
- *   2. out_peer     destination -> peer -> session; without a session, or while the
- *                   peer's new way is being made, the packet is staged
+ *   2. out_peer     destination -> peer -> session; without a session, or while the peer's new way
+ *                   is being made or a neighbour on it asked for, the packet is staged
  *   3. out_number   run by run: counters, padding, data header
  *   4. out_seal     the AEAD over the whole batch
  *   5. out_encap    the peer's ready-made outer header
